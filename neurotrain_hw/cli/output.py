@@ -1,0 +1,74 @@
+"""What the verbs share: JSON or tables on standard output, progress and errors on standard error, exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from neurotrain_hw.errors import NeurotrainError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output (NumPy scalars and paths become plain values)."""
+    typer.echo(json.dumps(document, indent=2, default=_plain))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output; columns whose cells are all numbers are aligned right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    cells = [["" if c is None else str(c) for c in row] for row in rows]
+    view = Table(title=title, title_justify="left", title_style="bold")
+    for k, column in enumerate(columns):
+        numeric = bool(cells) and all(_numeric(row[k]) for row in cells)
+        view.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        view.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    console.print(view)
+
+
+def stop(code: int) -> NoReturn:
+    """End the verb with an exit code."""
+    raise typer.Exit(code)
+
+
+@contextmanager
+def user_errors(as_json: bool = False) -> Iterator[None]:
+    """Turn a NeurotrainError into one message on standard error and its exit code; Ctrl-C into exit code 130."""
+    try:
+        yield
+    except NeurotrainError as error:
+        if as_json:
+            print_json(error.as_dict())
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted: nothing half-written was left behind", err=True)
+        raise typer.Exit(130) from None
+
+
+def _numeric(text: str) -> bool:
+    return (
+        text.replace(",", "").replace(".", "").replace("-", "").replace("%", "").replace(" ", "").isdigit() or not text
+    )
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        return value.item()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

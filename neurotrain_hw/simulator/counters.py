@@ -1,0 +1,91 @@
+"""Exact counts of what the chip would do, per connection and per population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True)
+class ConnectionCounts:
+    """Events on one connection over a run.
+
+    `spike_events`, `graded_events`: one per stored synapse (weight not 0 in a sparse connection, every weight in a
+    dense one) that receives a spike or a graded value. `weight_updates_proposed`: synapses visited at learning
+    epochs whose rule gives a change that is not 0 before rounding; of these, `applied` change the stored weight,
+    `rounded_away` leave it as it was through rounding, `saturated` were held back, wholly or in part, by the
+    weight's range. `trace_updates`: pre and post traces read and written at epochs, one per neuron and trace that
+    is not 0 or receives an impulse. `random_numbers`: random numbers that the learning engine draws.
+    """
+
+    spike_events: int = 0
+    graded_events: int = 0
+    weight_updates_proposed: int = 0
+    weight_updates_applied: int = 0
+    weight_updates_rounded_away: int = 0
+    weight_updates_saturated: int = 0
+    trace_updates: int = 0
+    random_numbers: int = 0
+
+    @property
+    def synaptic_events(self) -> int:
+        """Spike and graded events together."""
+        return self.spike_events + self.graded_events
+
+
+@dataclass(frozen=True)
+class PopulationCounts:
+    """Events in one population over a run.
+
+    `updates_active`: neuron updates with something to do: the neuron has input in this step, a bias, or u or v
+    that is not 0; `updates_idle`: all others. Together they are steps x neurons. `spikes`: spikes or graded values
+    sent, whatever number of cores they go to; `spikes_on_core`, `spikes_off_core`: deliveries, one for each core
+    that holds a target of the spike (None without a placement).
+    """
+
+    updates_active: int = 0
+    updates_idle: int = 0
+    spikes: int = 0
+    spikes_on_core: int | None = None
+    spikes_off_core: int | None = None
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Counts of a run over `steps` steps, by connection and by population name."""
+
+    steps: int
+    connections: Mapping[str, ConnectionCounts] = field(default_factory=dict)
+    populations: Mapping[str, PopulationCounts] = field(default_factory=dict)
+
+    @property
+    def synaptic_events(self) -> int:
+        """All synaptic events of the run."""
+        return sum(c.synaptic_events for c in self.connections.values())
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain numbers, for JSON."""
+        return {
+            "steps": self.steps,
+            "connections": {k: _plain(v) for k, v in self.connections.items()},
+            "populations": {k: _plain(v) for k, v in self.populations.items()},
+        }
+
+    @staticmethod
+    def total(parts: Iterable[Counters]) -> Counters:
+        """The sum over several runs of the same program."""
+        runs = list(parts)
+        return Counters(
+            sum(r.steps for r in runs),
+            {k: ConnectionCounts(**_sum([r.connections[k] for r in runs])) for k in runs[0].connections},
+            {k: PopulationCounts(**_sum([r.populations[k] for r in runs])) for k in runs[0].populations},
+        )
+
+
+def _plain(counts: ConnectionCounts | PopulationCounts) -> dict[str, int | None]:
+    return {f.name: getattr(counts, f.name) for f in fields(counts)}
+
+
+def _sum(counts: list[ConnectionCounts] | list[PopulationCounts]) -> dict[str, int]:
+    rows = [_plain(c) for c in counts]
+    return {k: None if any(r[k] is None for r in rows) else sum(r[k] or 0 for r in rows) for k in rows[0]}  # type: ignore[misc]
