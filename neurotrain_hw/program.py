@@ -34,6 +34,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
+
+
 @dataclass(frozen=True)
 class Modulator:
     """How a post neuron forms the third factor of its learning connections, in integers, once a step.
@@ -259,7 +262,18 @@ def _check_population(program: Program, population: Population) -> None:
     if extra:
         raise UnknownNameError(f"parameter of a {population.kind}", extra.pop(), PARAMETERS[population.kind])
     modulator = population.modulator
-    if modulator is not None and modulator.signal == "error":
+    if modulator is None:
+        return
+    if population.kind not in ("lif", "lif_reset"):
+        raise ValueRangeError(f"a {population.kind} cannot carry a modulator", where=where, need="lif or lif_reset")
+    _check_choice("modulator.signal", modulator.signal, ("error", "feedback"), where)
+    _check_choice("modulator.psi", modulator.psi, ("none", "box"), where)
+    for key, low, high in (
+        ("psi_halfwidth", 0, 2**23), ("signal_shift", 0, 31), ("trace_decay", 0, 4096),
+        ("trace_impulse", 0, 2**20), ("trace_shift", 0, 31),
+    ):  # fmt: skip
+        _check_range(f"modulator.{key}", getattr(modulator, key), low, high, where)
+    if modulator.signal == "error":
         target = program.population(modulator.target or "")
         if target.kind != "input" or target.n != population.n:
             raise ValueRangeError(
@@ -281,6 +295,14 @@ def _check_connection(program: Program, connection: Connection) -> None:
                 where=where,
                 need=f"integers of {shape}",
             )
+    _check_choice("sign_mode", connection.sign_mode, (None, "mixed", "excitatory", "inhibitory"), where)
+    _check_choice("port", connection.port, ("current", "signal"), where)
+    _check_choice("pre_port", connection.pre_port, ("spikes", "error"), where)
+    _check_range("weight_exp", connection.weight_exp, -31, 31, where)
+    _check_range("num_weight_bits", connection.num_weight_bits, 1, 8, where)
+    _check_range("num_message_bits", connection.num_message_bits, 0, 32, where)
+    if (connection.delays is None) == (connection.kind == "delay_dense"):
+        raise ValueRangeError(f"a {connection.kind} connection with delays={connection.delays}", where=where)
     if connection.delays is not None and (connection.delays.min() < 0 or connection.delays.max() > 63):
         raise ValueRangeError("a delay lies outside its range", where=where, need="0..63 steps")
     if post.kind == "input":
@@ -294,5 +316,21 @@ def _check_connection(program: Program, connection: Connection) -> None:
         for label, tag in (("tag_1", plasticity.tag_1), ("tag_2", plasticity.tag_2)):
             if tag is not None and tag.shape != shape:
                 raise ValueRangeError(f"{label} has shape {tag.shape}", where=where, need=f"{shape}")
-        if plasticity.t_epoch < 1:
-            raise ValueRangeError(f"a learning epoch of {plasticity.t_epoch} steps", where=where, need="at least 1")
+        _check_choice("plasticity.kind", plasticity.kind, ("2f", "3f"), where)
+        _check_choice("plasticity.rounding", plasticity.rounding, ("shared",), where)
+        _check_range("plasticity.t_epoch", plasticity.t_epoch, 1, 2**20, where)
+        _check_range("plasticity.rng_seed", plasticity.rng_seed, 0, 2**62, where)
+        for key, value in plasticity.traces.items():
+            _check_choice("plasticity.traces", key, TRACE_KEYS, where)
+            if not 0 <= value < 1e9:
+                raise ValueRangeError(f"{key} is {value}", where=where, need="0 or more")
+
+
+def _check_choice(key: str, value: object, choices: tuple[object, ...], where: str) -> None:
+    if value not in choices:
+        raise ValueRangeError(f"{key} is {value!r}", where=where, need=" or ".join(repr(c) for c in choices))
+
+
+def _check_range(key: str, value: object, low: int, high: int, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise ValueRangeError(f"{key} is {value!r}", where=where, need=f"an integer from {low} to {high}")
