@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Set up a checkout: Python packages in .venv, Lava in .lava-venv, Chromium where a run requires it.
+# Each part leaves a stamp named after a checksum of what it was made from, so that a second run does nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+main() {
+    python_packages
+    lava
+    chromium
+}
+
+python_packages() {
+    local stamp
+    stamp=.venv/.ready-$(checksum pyproject.toml constraints.txt)
+    if [[ -e $stamp ]]; then
+        say "Python packages: already in .venv"
+        return
+    fi
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        local python
+        python=$(find_python)
+        say "Python packages: making .venv with $("$python" --version) ($python)"
+        "$python" -m venv .venv
+    fi
+    say "Python packages: installing the exact versions in constraints.txt (a few minutes the first time)"
+    # The build back end first, then no build isolation: so that its version, too, is the pinned one.
+    .venv/bin/python -m pip install -qq --constraint constraints.txt hatchling editables
+    .venv/bin/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[all]'
+    rm -f .venv/.ready-*
+    touch "$stamp"
+    say "Python packages: done"
+}
+
+lava() {
+    local venv=${NEUROTRAIN_HW_LAVA_VENV:-$PWD/.lava-venv} stamp
+    export NEUROTRAIN_HW_LAVA_VENV=$venv
+    stamp=$venv/.ready-$(checksum neurotrain_hw/lava/environment.py)
+    if [[ -e $stamp ]]; then
+        say "Lava: already in $venv"
+        return
+    fi
+    say "Lava: installing into $venv (needs CPython 3.10; a few minutes the first time)"
+    if .venv/bin/neurotrain-hw lava install; then
+        rm -f "$venv"/.ready-*
+        touch "$stamp"
+        say "Lava: done"
+    elif required lava; then
+        fail "Lava is required by NEUROTRAIN_HW_REQUIRE and could not be installed (see above)"
+    else
+        say "Lava: not installed (see above), so comparisons with Lava are skipped; everything else works"
+    fi
+}
+
+chromium() {
+    local name
+    for name in chromium chromium-browser google-chrome; do
+        if command -v "$name" >/dev/null; then
+            say "Chromium: $(command -v "$name")"
+            return
+        fi
+    done
+    if ! required chromium; then
+        say "Chromium: not found, so the test that opens the report is skipped (any package called chromium will do)"
+        return
+    fi
+    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+        fail "Chromium is required by NEUROTRAIN_HW_REQUIRE: install it with your system's package manager"
+    fi
+    say "Chromium: installing Debian's package"
+    apt-get -qq update </dev/null >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium </dev/null >/dev/null
+    say "Chromium: $(command -v chromium)"
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no Python 3.11 or newer with venv was found; install one (Debian: python3 python3-venv) or name it: make PYTHON=/path/to/python3.12"
+}
+
+checksum() {
+    { pwd; cat "$@"; } | cksum | cut -d ' ' -f 1
+}
+
+required() {
+    local names=${NEUROTRAIN_HW_REQUIRE:-}
+    [[ ",${names// /}," == *",$1,"* ]]
+}
+
+say() {
+    printf 'set-up: %s\n' "$*"
+}
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+main
