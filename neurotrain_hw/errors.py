@@ -68,7 +68,10 @@ class RuleSyntaxError(FormatError):
     def __init__(self, what: str, *, text: str, position: int, remedy: str = "") -> None:
         self.text, self.position = text, position
         pointer = " " * position + "^"
-        super().__init__(f"{what} at column {position + 1}\n  {text}\n  {pointer}\n", remedy=remedy)
+        super().__init__(f"{what} at column {position + 1}\n  {text}\n  {pointer}", remedy=remedy)
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.remedy}" if self.remedy else self.what
 
 
 class CapacityError(NeurotrainError):

@@ -1,0 +1,89 @@
+"""Sums of products as data: what one target (w, d or t) of a learning rule changes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Dependency = Literal["x0", "y0", "u"]
+Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
+
+WIDTH_BITS: Mapping[Variable, int] = MappingProxyType(
+    {"x0": 1, "y0": 1, "x1": 7, "x2": 7, "y1": 7, "y2": 7, "y3": 7, "w": 9, "d": 9, "t": 9}
+)
+"""Bits of a factor in the multiplier: the value is clipped to -2^bits .. 2^bits - 1 (lava learning/constants.py)."""
+
+MANT_RANGE, EXP_RANGE = (-8, 7), (-7, 8)
+_MANT_BITS, _ACCUMULATOR_BITS = 4, 15
+
+
+@dataclass(frozen=True)
+class Factor:
+    """`variable + constant`, or its sign (-1, 0, 1) if `sign_of`."""
+
+    variable: Variable
+    constant: int = 0
+    sign_of: bool = False
+
+    def __str__(self) -> str:
+        inner = f"{self.variable}{self.constant:+d}" if self.constant else self.variable
+        if self.sign_of:
+            return f"sgn({inner})"
+        return f"({inner})" if self.constant else inner
+
+
+@dataclass(frozen=True)
+class Product:
+    """`mant * 2^exp * dependency * factors`, with -8 <= mant <= 7 and -7 <= exp <= 8.
+
+    `dependency` tells when it counts: at a pre spike (x0), a post spike (y0), or every 2^u-th epoch (u).
+    """
+
+    dependency: Dependency
+    u: int | None
+    mant: int
+    exp: int
+    factors: tuple[Factor, ...]
+
+    @property
+    def shift(self) -> int:
+        """Bits by which the engine shifts the product right, uncompensated: max(0, sum of factor bits + 4 - 15)."""
+        return max(0, sum(WIDTH_BITS[f.variable] for f in self.factors) + _MANT_BITS - _ACCUMULATOR_BITS)
+
+    def __str__(self) -> str:
+        size = abs(self.mant)
+        scale = [] if size == 1 and self.exp else [str(size)]
+        if self.exp:
+            scale.append(f"2^{self.exp}")
+        if scale == ["1"]:
+            scale = []
+        gate = self.dependency if self.u is None else f"u{self.u}"
+        return ("-" if self.mant < 0 else "") + "*".join([*scale, gate, *map(str, self.factors)])
+
+
+@dataclass(frozen=True)
+class SumOfProducts:
+    """What one target (w, d or t) of a rule changes by; `str` gives the canonical text, which parses to the same."""
+
+    products: tuple[Product, ...]
+
+    @property
+    def u(self) -> int | None:
+        """The k of its u_k, or None if no product depends on u."""
+        return next((p.u for p in self.products if p.u is not None), None)
+
+    @property
+    def variables(self) -> frozenset[Variable]:
+        """Every variable that a factor reads."""
+        return frozenset(f.variable for p in self.products for f in p.factors)
+
+    @property
+    def dependencies(self) -> frozenset[Dependency]:
+        """Every event that lets a product count."""
+        return frozenset(p.dependency for p in self.products)
+
+    def __str__(self) -> str:
+        first, *rest = map(str, self.products)
+        return first + "".join(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in rest)
