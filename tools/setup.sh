@@ -25,7 +25,7 @@ python_packages() {
     fi
     say "Python packages: installing the exact versions in constraints.txt (a few minutes the first time)"
     # The build back end first, then no build isolation: so that its version, too, is the pinned one.
-    .venv/bin/python -m pip install -qq --constraint constraints.txt hatchling editables
+    .venv/bin/python -m pip install -qq --constraint constraints.txt hatchling
     .venv/bin/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[all]'
     rm -f .venv/.ready-*
     touch "$stamp"
