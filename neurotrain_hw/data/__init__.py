@@ -1,0 +1,33 @@
+"""Datasets and encodings: samples, spikes, streams, tensors (torch and scikit-learn are imported only when needed)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neurotrain_hw.data.digits import load_digits_split
+from neurotrain_hw.data.encode import EVALUATION_SEED, encode_rate, encode_regular, from_tensor, to_streams, to_tensor
+from neurotrain_hw.data.mnist import load_mnist_split
+from neurotrain_hw.data.splits import Samples, Splits
+from neurotrain_hw.errors import UnknownNameError
+
+__all__ = [
+    "EVALUATION_SEED", "Samples", "Splits", "dataset_names", "encode_rate", "encode_regular", "from_tensor",
+    "load_dataset", "load_digits_split", "load_mnist_split", "to_streams", "to_tensor",
+]  # fmt: skip
+
+
+def dataset_names() -> list[str]:
+    """Names that `load_dataset` knows."""
+    return ["digits", "mnist"]
+
+
+def load_dataset(name: str, *, validation: float = 0.15, folder: Path | None = None) -> Splits:
+    """A dataset by name; `folder` says where its files lie, for those that have files.
+
+    Raises UnknownNameError, DataUnavailableError (what to put where), MissingExtraError.
+    """
+    if name == "digits":
+        return load_digits_split(validation=validation)
+    if name == "mnist":
+        return load_mnist_split(validation=validation, folder=folder)
+    raise UnknownNameError("dataset", name, dataset_names())

@@ -1,0 +1,29 @@
+"""Spiking networks: read from `models/*.toml`, built in torch (snnTorch, Brevitas), turned into a graph.
+
+Reading an architecture never imports torch; `build`, `to_graph` and the network classes do, when first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate, load_model, model_names, parse_model
+
+if TYPE_CHECKING:
+    from neurotrain_hw.networks.export import to_graph
+    from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork, build
+
+__all__ = [
+    "LayerSpec", "LayerWeights", "ModelSpec", "SpikingNetwork", "Surrogate",
+    "build", "load_model", "model_names", "parse_model", "to_graph",
+]  # fmt: skip
+
+_LAZY = {"LayerWeights": "network", "SpikingNetwork": "network", "build": "network", "to_graph": "export"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
