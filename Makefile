@@ -46,7 +46,7 @@ format:
 
 docs:
 	@echo 'docs: building site/, strictly'
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-serve:
 	@$(BIN)/mkdocs serve

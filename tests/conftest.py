@@ -15,6 +15,7 @@ import pytest
 from neurotrain_hw import doctor
 from neurotrain_hw.errors import LavaUnavailableError
 
+pytest_plugins = ("pytester",)
 ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything imports NumPy or torch: two pytest workers on a small machine must not each start a thread per core.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up a checkout: Python packages in .venv, Lava in .lava-venv, Chromium where a run requires it.
-# Each part leaves a stamp named after a checksum of what it was made from, so that a second run does nothing.
+# What is there already is left as it is, so that a second run takes a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,18 +33,11 @@ python_packages() {
 }
 
 lava() {
-    local venv=${NEUROTRAIN_HW_LAVA_VENV:-$PWD/.lava-venv} stamp
-    export NEUROTRAIN_HW_LAVA_VENV=$venv
-    stamp=$venv/.ready-$(checksum neurotrain_hw/lava/environment.py)
-    if [[ -e $stamp ]]; then
-        say "Lava: already in $venv"
-        return
-    fi
-    say "Lava: installing into $venv (needs CPython 3.10; a few minutes the first time)"
+    # The verb keeps its own record of what it installed, and returns at once where that is complete.
+    export NEUROTRAIN_HW_LAVA_VENV=${NEUROTRAIN_HW_LAVA_VENV:-$PWD/.lava-venv}
+    say "Lava: looking in $NEUROTRAIN_HW_LAVA_VENV (the first time, it is installed there: a few minutes)"
     if .venv/bin/neurotrain-hw lava install; then
-        rm -f "$venv"/.ready-*
-        touch "$stamp"
-        say "Lava: done"
+        return
     elif required lava; then
         fail "Lava is required by NEUROTRAIN_HW_REQUIRE and could not be installed (see above)"
     else
