@@ -102,6 +102,8 @@ def _lava() -> Finding:
         from neurotrain_hw.lava.environment import lava_python
 
         return Finding("tools", "Lava", True, str(lava_python()))
+    except ImportError as error:  # the core is broken, which other findings tell; this one must not hide them
+        return Finding("tools", "Lava", False, f"not looked for: {error}", "Mend the core first.")
     except LavaUnavailableError as error:
         return Finding("tools", "Lava", False, "not found", error.remedy or "Run: neurotrain-hw lava install")
 

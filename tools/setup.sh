@@ -6,8 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 main() {
     python_packages
-    lava
-    chromium
+    lava_environment
+    browser
 }
 
 python_packages() {
@@ -32,7 +32,7 @@ python_packages() {
     say "Python packages: done"
 }
 
-lava() {
+lava_environment() {
     # The verb keeps its own record of what it installed, and returns at once where that is complete.
     export NEUROTRAIN_HW_LAVA_VENV=${NEUROTRAIN_HW_LAVA_VENV:-$PWD/.lava-venv}
     say "Lava: looking in $NEUROTRAIN_HW_LAVA_VENV (the first time, it is installed there: a few minutes)"
@@ -45,11 +45,11 @@ lava() {
     fi
 }
 
-chromium() {
+browser() {
     local name
     for name in chromium chromium-browser google-chrome; do
-        if command -v "$name" >/dev/null; then
-            say "Chromium: $(command -v "$name")"
+        if type -P "$name" >/dev/null; then
+            say "Chromium: $(type -P "$name")"
             return
         fi
     done
@@ -57,20 +57,20 @@ chromium() {
         say "Chromium: not found, so the test that opens the report is skipped (any package called chromium will do)"
         return
     fi
-    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    if [[ $(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then
         fail "Chromium is required by NEUROTRAIN_HW_REQUIRE: install it with your system's package manager"
     fi
     say "Chromium: installing Debian's package"
     apt-get -qq update </dev/null >/dev/null
     DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium </dev/null >/dev/null
-    say "Chromium: $(command -v chromium)"
+    say "Chromium: $(type -P chromium)"
 }
 
 find_python() {
     local candidate
     for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
         if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-            command -v "$candidate"
+            type -P "$candidate"
             return
         fi
     done
