@@ -1,0 +1,60 @@
+"""From raw counts of the kernels to named counters; where spikes go, on core and off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurotrain_hw.program import Connection, CoreSlice, Program
+from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
+from neurotrain_hw.simulator.kernels import Counts
+from neurotrain_hw.simulator.layout import I64, chip_weights
+
+
+def collect_counters(program: Program, counts: Counts, steps: int, *, learn: bool) -> Counters:
+    """The counters of a run of `steps` steps."""
+    populations, start = {}, 0
+    for k, p in enumerate(program.populations):
+        spikes = counts.spikes[start : start + p.n]
+        start += p.n
+        on, off = _deliveries(program, p.name, spikes) if program.placement else (None, None)
+        populations[p.name] = PopulationCounts(int(counts.active[k]), int(counts.idle[k]), int(spikes.sum()), on, off)
+    connections, rule = {}, 0
+    for k, c in enumerate(program.connections):
+        events, graded = int(counts.events[k]), c.num_message_bits > 0
+        learning: dict[str, int] = {}
+        if c.plasticity is not None:
+            if learn:
+                proposed, applied, rounded, saturated, traces = (int(n) for n in counts.learning[rule])
+                learning = {
+                    "weight_updates_proposed": proposed, "weight_updates_applied": applied,
+                    "weight_updates_rounded_away": rounded, "weight_updates_saturated": saturated,
+                    "trace_updates": traces, "random_numbers": 8 * steps + steps // c.plasticity.t_epoch,
+                }  # fmt: skip
+            rule += 1
+        connections[c.name] = ConnectionCounts(0 if graded else events, events if graded else 0, **learning)
+    return Counters(steps, connections, populations)
+
+
+def _deliveries(program: Program, population: str, spikes: I64) -> tuple[int, int]:
+    """Spikes of a population delivered to its own core and to others: one delivery per core that holds a target."""
+    own = np.full(spikes.size, -1, np.int64)
+    cores = {(s.chip, s.core): k for k, s in enumerate(program.placement)}
+    for s in program.placement:
+        if s.population == population:
+            own[s.first : s.last] = cores[s.chip, s.core]
+    reached = np.zeros((spikes.size, len(program.placement)), bool)
+    for c in program.connections:
+        if c.pre == population and c.pre_port == "spikes":
+            for s in program.placement:
+                if s.population == c.post:
+                    reached[:, cores[s.chip, s.core]] |= _has_target(c, s)
+    at_home = reached[np.arange(spikes.size), np.maximum(own, 0)] & (own >= 0)
+    return int(spikes[at_home].sum()), int((spikes * (reached.sum(axis=1) - at_home)).sum())
+
+
+def _has_target(connection: Connection, part: CoreSlice) -> np.ndarray:  # type: ignore[type-arg]
+    """Pre neurons with a stored synapse onto the slice, bool (n_pre,): all of a dense connection."""
+    if connection.kind != "sparse":
+        return np.ones(connection.weights.shape[1], bool)
+    found = chip_weights(connection)[part.first : part.last] != 0
+    return np.asarray(found.any(axis=0))

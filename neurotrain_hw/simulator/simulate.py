@@ -1,0 +1,100 @@
+"""Run a program on the integer simulator, or on Lava."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
+from neurotrain_hw.events import EventStream
+from neurotrain_hw.program import Program
+from neurotrain_hw.simulator.run import Run
+from neurotrain_hw.simulator.session import Session
+
+Engine = Literal["chip", "lava"]
+ThirdFactors = Mapping[str, npt.NDArray[np.int32]]
+
+
+def simulate(
+    program: Program,
+    inputs: Mapping[str, EventStream],
+    *,
+    steps: int,
+    record: Iterable[str] | None = None,
+    learn: bool = True,
+    third_factors: ThirdFactors | None = None,
+    engine: Engine = "chip",
+) -> Run:
+    """Run a program for `steps` steps and return what was recorded, the final weights and the counters.
+
+    `inputs`: one stream per input population; a stream that is shorter than the run is followed by silence, a
+    missing one is silent. `record`: any of `"<population>.spikes"`, `".u"`, `".v"`, `".y1"`, `".y2"`; by default the
+    spikes of the program's outputs. `learn` False freezes all plastic weights. `third_factors`: per three-factor
+    connection whose post population has no modulator, int32 (3, steps, n_post): y1, y2, y3 delivered at each step.
+    `engine` "lava" runs Lava instead (see `neurotrain_hw.lava`). The result depends on nothing else: random rounding
+    comes from the `rng_seed` of each plastic connection.
+
+    Raises UnknownNameError for a name the program does not have, ValueRangeError for a stream of the wrong size.
+    """
+    names = tuple(record) if record is not None else tuple(f"{name}.spikes" for name in program.outputs)
+    check_inputs(program, inputs)
+    if steps < 1:
+        raise ValueRangeError(f"steps is {steps}", where="simulate", need="at least 1")
+    if engine == "lava":
+        if third_factors:
+            raise UnsupportedError("recorded third factors are not sent to Lava", where="simulate(engine='lava')")
+        from neurotrain_hw import lava
+
+        return lava.simulate(program, inputs, steps=steps, record=names, learn=learn)
+    if engine != "chip":
+        raise UnknownNameError("engine", engine, ("chip", "lava"))
+    session = Session(program, record=names, learn=learn)
+    return session.run(inputs, steps=steps, third_factors=third_factors)
+
+
+def simulate_batch(
+    program: Program,
+    samples: Sequence[Mapping[str, EventStream]],
+    *,
+    steps: int,
+    record: Iterable[str] | None = None,
+    threads: int = 1,
+) -> list[Run]:
+    """Run independent samples, each from a fresh state, plasticity frozen; the same bits for any number of threads."""
+    names = tuple(record) if record is not None else tuple(f"{name}.spikes" for name in program.outputs)
+    for sample in samples:
+        check_inputs(program, sample)
+    template = Session(program, record=names, learn=False)
+    if threads <= 1 or len(samples) < 2:
+        return [template.fresh().run(sample, steps=steps) for sample in samples]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda sample: template.fresh().run(sample, steps=steps), samples))
+
+
+def check_inputs(program: Program, inputs: Mapping[str, EventStream]) -> None:
+    """Every stream belongs to an input population and has its number of neurons."""
+    for name, stream in inputs.items():
+        if name not in program.inputs:
+            raise UnknownNameError("input population", name, program.inputs)
+        if stream.n != program.population(name).n:
+            raise ValueRangeError(
+                f"the stream has {stream.n} neurons", where=f"input '{name}'", need=program.population(name).n
+            )
+
+
+def count_window(run: Run, program: Program, population: str) -> npt.NDArray[np.int64]:
+    """Spikes per neuron while the population works on the sample: steps depth+1 .. depth+T of `Program.timing`."""
+    timing = program.timing
+    if timing is None:
+        return run.spikes[population].counts()
+    depth = timing.depth[population]
+    return run.spikes[population].window(depth, depth + timing.sample_steps).counts()
+
+
+def classify(runs: Sequence[Run], program: Program, population: str) -> npt.NDArray[Any]:
+    """The class of each run, int64 (runs,): the output neuron with most spikes; ties go to the lowest index."""
+    return np.array([int(np.argmax(count_window(run, program, population))) for run in runs], np.int64)
