@@ -63,15 +63,17 @@ class ValueRangeError(NeurotrainError):
 
 
 class RuleSyntaxError(FormatError):
-    """A learning rule that the grammar does not accept; `position` is the column (from 0) of the fault."""
+    """A learning rule that the grammar does not accept; `position` is the column (from 0) of the fault in `text`."""
 
-    def __init__(self, what: str, *, text: str, position: int, remedy: str = "") -> None:
+    def __init__(self, what: str, *, text: str, position: int, where: str = "", remedy: str = "") -> None:
         self.text, self.position = text, position
-        pointer = " " * position + "^"
-        super().__init__(f"{what} at column {position + 1}\n  {text}\n  {pointer}", remedy=remedy)
+        super().__init__(f"{what} at column {position + 1}", where=where, remedy=remedy)
 
     def __str__(self) -> str:
-        return f"{self.what}\n{self.remedy}" if self.remedy else self.what
+        fault = f"{self.where}: {self.what}" if self.where else self.what
+        return "\n".join(
+            [fault, f"  {self.text}", f"  {' ' * self.position}^", *([self.remedy] if self.remedy else [])]
+        )
 
 
 class CapacityError(NeurotrainError):

@@ -1,6 +1,12 @@
 """Learning rules as data: the rule language, the rule library, and what a rule needs of a chip."""
 
+from neurotrain_hw.rules.documents import load_rule, parse_rule, rule_names, to_toml
 from neurotrain_hw.rules.language import parse_sum
-from neurotrain_hw.rules.sums import Factor, Product, SumOfProducts
+from neurotrain_hw.rules.needs import Needs, Operations, needs_of
+from neurotrain_hw.rules.rule import LEARNING_SIGNALS, SAMPLED, Modulation, Rule, Taxonomy, Trace
+from neurotrain_hw.rules.sums import WIDTH_BITS, Factor, Product, SumOfProducts
 
-__all__ = ["Factor", "Product", "SumOfProducts", "parse_sum"]
+__all__ = [
+    "LEARNING_SIGNALS", "SAMPLED", "WIDTH_BITS", "Factor", "Modulation", "Needs", "Operations", "Product", "Rule",
+    "SumOfProducts", "Taxonomy", "Trace", "load_rule", "needs_of", "parse_rule", "parse_sum", "rule_names", "to_toml",
+]  # fmt: skip

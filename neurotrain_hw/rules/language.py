@@ -36,9 +36,9 @@ __all__ = ["Factor", "Product", "SumOfProducts", "parse_sum"]
 _CONSTANT_LIMIT = 1023  # beyond it every factor saturates, whatever its variable
 
 
-def parse_sum(text: str) -> SumOfProducts:
-    """Read a sum of products; RuleSyntaxError points at the first fault."""
-    return _Parser(text).sum()
+def parse_sum(text: str, *, where: str = "") -> SumOfProducts:
+    """Read a sum of products; RuleSyntaxError points at the first fault, and names `where` (such as a file)."""
+    return _Parser(text, where).sum()
 
 
 class _Token(NamedTuple):
@@ -58,8 +58,8 @@ _NAMES = "x0 y0 u0..u9 x1 x2 y1 y2 y3 w d t"
 class _Parser:
     """One pass over the tokens, top-down."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, where: str) -> None:
+        self.text, self.where = text, where
         self.tokens = list(self._tokens())
         self.next = 0
         self.u: int | None = None
@@ -280,9 +280,8 @@ class _Parser:
         return [*tokens, _Token("end", "", len(self.text))]
 
     def _fail(self, what: str, *, at: int | None = None, remedy: str = "") -> NoReturn:
-        raise RuleSyntaxError(
-            what, text=self.text, position=self._peek().at if at is None else at, remedy=remedy
-        ) from None
+        position = self._peek().at if at is None else at
+        raise RuleSyntaxError(what, text=self.text, position=position, where=self.where, remedy=remedy)
 
 
 class _Draft:

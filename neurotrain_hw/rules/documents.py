@@ -1,0 +1,137 @@
+"""Rules as TOML: the library that comes with the package, files of one's own, and the writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
+from neurotrain_hw.rules import rule as model
+from neurotrain_hw.rules.language import parse_sum
+from neurotrain_hw.rules.rule import Modulation, Rule, Taxonomy, Trace, choices
+from neurotrain_hw.schema import Table, read_toml
+
+_KEYS = (
+    "schema", "title", "summary", "equation", "source", "kind", "dw", "dt", "dd", "t_epoch", "rounding", "changes",
+    "history", "engines", "note", "taxonomy", "traces", "modulation", "sampling", "synapse_bits", "defaults",
+)  # fmt: skip
+
+
+def rule_names() -> list[str]:
+    """Names of the rules that come with the package."""
+    return sorted(path.stem for path in _library().glob("*.toml"))
+
+
+def load_rule(name_or_path: str | Path) -> Rule:
+    """A rule by its name (`pair-stdp`) or from a TOML file of one's own.
+
+    Raises UnknownNameError (nearest names), FormatError (file, key, expected), RuleSyntaxError (file, key, column).
+    """
+    if isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path:
+        path = Path(name_or_path)
+    elif name_or_path in rule_names():
+        path = _library() / f"{name_or_path}.toml"
+    else:
+        raise UnknownNameError("rule", name_or_path, rule_names())
+    return parse_rule(read_toml(path, kind="a rule file"), name=path.stem, where=str(path))
+
+
+def parse_rule(document: Mapping[str, Any], *, name: str, where: str) -> Rule:
+    """A rule from the tables of its document; `where` (a file name) stands in errors."""
+    top = Table(document, where, known=_KEYS)
+    if top.whole("schema", low=1) != 1:
+        raise FormatError("a schema that this version does not know", where=top.at("schema"), need="1")
+    sampling, bits = top.table("sampling"), top.table("synapse_bits")
+    defaults, traces = top.table("defaults"), top.table("traces")
+    # The choices checked by Table are those of the Literal types, which mypy cannot see.
+    fields: dict[str, Any] = {
+        **{k: parse_sum(top.text(k), where=top.at(k)) for k in ("dw", "dt", "dd") if top.has(k)},
+        "kind": top.choice("kind", ("2f", "3f")) if top.has("kind") else None,
+        "changes": top.choice("changes", choices(model.Changes)),
+        "rounding": top.choice("rounding", choices(model.Rounding), default="stochastic"),
+        "history": top.texts("history", choices=choices(model.History)),
+        "engines": top.texts("engines", choices=choices(model.Engine)),
+    }
+    try:
+        return Rule(
+            name=name,
+            title=top.text("title"),
+            summary=top.text("summary"),
+            equation=top.text("equation"),
+            source=top.text("source"),
+            taxonomy=_taxonomy(top),
+            traces={k: _trace(traces, k) for k in traces.keys()},  # noqa: SIM118
+            t_epoch=top.whole("t_epoch", low=1, default=1),
+            modulation=_modulation(top),
+            sampling={k: sampling.text(k) for k in sampling.keys()},  # noqa: SIM118
+            synapse_bits={k: bits.whole(k, low=1) for k in bits.keys()},  # noqa: SIM118
+            note=top.text("note", default=""),
+            defaults={k: defaults.plain(k) for k in defaults.keys()},  # noqa: SIM118
+            **fields,
+        )
+    except ValueRangeError as error:
+        key = error.where.removeprefix(f"rule '{name}': ")
+        raise FormatError(error.what, where=top.at(key), remedy=error.remedy) from None
+
+
+def to_toml(rule: Rule) -> str:
+    """The document of a rule; `parse_rule` of it gives an equal rule (its name is the file's)."""
+    top: dict[str, object] = {
+        "schema": 1, "title": rule.title, "summary": rule.summary, "equation": rule.equation, "source": rule.source,
+        "engines": list(rule.engines), "note": rule.note, "kind": rule.kind,
+        **{k: str(v) for k, v in rule.sums.items()},
+        "t_epoch": rule.t_epoch, "rounding": rule.rounding, "changes": rule.changes, "history": list(rule.history),
+    }  # fmt: skip
+    tables: dict[str, Mapping[str, object]] = {
+        "taxonomy": {**vars(rule.taxonomy), "mechanisms": list(rule.taxonomy.mechanisms)},
+        "traces": {k: {"impulse": t.impulse, "tau": t.tau} for k, t in rule.traces.items()},
+        "modulation": vars(rule.modulation),
+        "sampling": rule.sampling,
+        "synapse_bits": rule.synapse_bits,
+        "defaults": rule.defaults,
+    }
+    lines = [f"{k} = {_value(v)}" for k, v in top.items() if v is not None]
+    for name, table in tables.items():
+        if table:
+            lines += ["", f"[{name}]", *(f"{k} = {_value(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _library() -> Path:
+    return Path(str(resources.files("neurotrain_hw"))) / "rules" / "library"
+
+
+def _taxonomy(top: Table) -> Taxonomy:
+    table = top.table("taxonomy", known=("training", "learning", "temporal", "spatial", "mechanisms"))
+    return Taxonomy(
+        training=cast(model.Training, table.choice("training", choices(model.Training))),
+        learning=cast(model.Learning, table.choice("learning", choices(model.Learning))),
+        temporal=cast(model.Temporal, table.choice("temporal", choices(model.Temporal))),
+        spatial=cast(model.Spatial, table.choice("spatial", choices(model.Spatial))),
+        mechanisms=table.texts("mechanisms"),
+    )
+
+
+def _trace(traces: Table, key: str) -> Trace:
+    table = traces.table(key, known=("impulse", "tau"))
+    return Trace(table.number("impulse", low=0), table.number("tau", low=0))
+
+
+def _modulation(top: Table) -> Modulation:
+    table = top.table("modulation", known=("psi", "signal", "computed_by", "meaning"))
+    return Modulation(
+        psi=cast(model.Psi, table.choice("psi", choices(model.Psi), default="none")),
+        signal=cast(model.Signal, table.choice("signal", choices(model.Signal), default="none")),
+        computed_by=cast(model.Computer, table.choice("computed_by", choices(model.Computer), default="nobody")),
+        meaning=table.text("meaning", default=""),
+    )
+
+
+def _value(value: object) -> str:
+    """A TOML value: JSON's texts, numbers, booleans and lists are TOML's, except DEL, which TOML wants escaped."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
