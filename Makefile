@@ -28,7 +28,7 @@ test: check
 	@echo 'test: pytest'
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(ARGS)
 
-test-slow: ARGS += --slow
+test-slow: override ARGS += --slow
 test-slow: test
 
 check: setup
