@@ -25,20 +25,38 @@ STATUS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of a chip: `value` (None: unknown), the text of its `source`, and its `status` (`STATUS`)."""
+    """One figure of a chip: `value` (None: unknown), the text of its `source`, and its `status` (`STATUS`).
+
+    `source_id` is the source's key in the file's [sources]; for an unknown figure, of the source that lacks it.
+    """
 
     key: str
     value: Value | None
     source: str
     status: str
+    source_id: str = ""
 
     @property
     def known(self) -> bool:
         """Whether there is a value."""
         return self.value is not None
 
+    @property
+    def plain(self) -> object:
+        """The value with plain lists and dicts, for JSON; None if unknown."""
+        if isinstance(self.value, Mapping):
+            return {k: list(v) if isinstance(v, tuple) else v for k, v in self.value.items()}
+        return list(self.value) if isinstance(self.value, tuple) else self.value
+
+    @property
+    def words(self) -> str:
+        """The value as a person reads it: `196608`, `1, 2, 4`, `dense 35.5; conv 24.0`, `unknown`."""
+        if isinstance(self.value, Mapping):
+            return "; ".join(f"{k} {_words(v)}" for k, v in self.value.items())
+        return "unknown" if self.value is None else _words(self.value)
+
     def __str__(self) -> str:
-        return f"{'unknown' if self.value is None else self.value} ({self.status}: {self.source})"
+        return f"{self.words} ({self.status}: {self.source})"
 
 
 @dataclass(frozen=True)
@@ -63,11 +81,12 @@ class Calibration:
     source: str
     status: str
     independent: bool
+    source_id: str = ""
 
 
 @dataclass(frozen=True)
 class Chip:
-    """A chip: `figures` in the order of its file, by dotted key; `calibrations`; the `path` it was read from.
+    """A chip: `figures` in the order of its file, by dotted key; `calibrations`; texts of its `sources` by id.
 
     The accessors `integer`, `number`, ... give None for an unknown figure; those called `require_...` raise
     UnsupportedError. A key that the schema does not list raises UnknownNameError, a wrong type ValueRangeError.
@@ -78,6 +97,7 @@ class Chip:
     path: Path
     figures: Mapping[str, Figure] = field(repr=False)
     calibrations: tuple[Calibration, ...] = field(default=(), repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def figure(self, key: str) -> Figure:
         """The figure of a dotted key such as `memory.sram_core_bytes`; an absent one is unknown."""
@@ -150,3 +170,9 @@ class Chip:
             remedy="Nobody has published it, as far as we know; "
             f"write your assumption into a copy of {self.path.name} and give that file instead of the name.",
         )
+
+
+def _words(value: bool | float | str | tuple[int | float | str, ...]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(str(v) for v in value) if isinstance(value, tuple) else str(value)

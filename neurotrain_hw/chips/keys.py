@@ -48,7 +48,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
         "sum-of-products",
         "sdsp",
         "e-prop",
-        "one-shot-last-layer",
+        "one-shot",
         "software",
         "programmable",
     ),
@@ -259,6 +259,7 @@ energy.neuron_inactive_pj              number     an idle neuron's update
 energy.spike_in_tile_pj                number     a spike that stays on its core or tile
 energy.spike_off_core_pj               number     a spike that goes to another core, whatever the way
 energy.synaptic_update_pj              number     a weight update by a learning rule
+energy.synaptic_update_note            text       what the figure of a weight update holds for
 energy.trace_update_pj                 number     a trace update
 energy.random_number_pj                number     a random number
 energy.hop_pj                          number     a hop of a spike

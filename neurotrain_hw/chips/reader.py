@@ -58,10 +58,13 @@ def read_chip(path: Path) -> Chip:
             figures[f"{section}.{name}"] = _figure(document, f"{section}.{name}", raw)
     calibrations = tuple(
         Calibration(c["task"], MappingProxyType(_freeze(c["figures"])), document["sources"][c["source"]],
-                    c["status"], c["independent"])
+                    c["status"], c["independent"], c["source"])
         for c in document.get("calibration", [])
     )  # fmt: skip
-    return Chip(document["chip"]["id"], document["chip"]["name"], path, MappingProxyType(figures), calibrations)
+    sources = MappingProxyType(dict(document.get("sources", {})))
+    return Chip(
+        document["chip"]["id"], document["chip"]["name"], path, MappingProxyType(figures), calibrations, sources
+    )
 
 
 def faults(path: Path) -> list[FormatError]:
@@ -196,9 +199,10 @@ def _check_calibrations(entries: object, sources: Mapping[str, Any]) -> Iterator
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         yield "calibration", "this is not a list of tables", "[[calibration]]", ""
         return
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
+        place = f"calibration[{number}]"
         for name in set(entry) - set(_CALIBRATION):
-            yield f"calibration.{name}", "there is no such key", "", _nearest(name, _CALIBRATION)
+            yield f"{place}.{name}", "there is no such key", "", _nearest(name, _CALIBRATION)
         good = {
             "task": isinstance(entry.get("task"), str),
             "figures": _number_table(entry.get("figures")),
@@ -208,22 +212,22 @@ def _check_calibrations(entries: object, sources: Mapping[str, Any]) -> Iterator
         }
         for name, fits in good.items():
             if not fits:
-                task = _short(entry.get("task"))
-                what = f"the value is {_short(entry[name])}" if name in entry else f"the key is missing in {task}"
-                yield f"calibration.{name}", what, _CALIBRATION[name], ""
+                what = f"the value is {_short(entry[name])}" if name in entry else "the key is missing"
+                yield f"{place}.{name}", what, _CALIBRATION[name], ""
 
 
 def _figure(document: Mapping[str, Any], key: str, raw: object) -> Figure:
-    provenance = document.get("provenance", {})
-    section = key.partition(".")[0]
-    if raw == UNKNOWN:
-        entry = provenance.get(key) or provenance.get(f"{section}.*")
-        looked = f"; looked for in: {document['sources'][entry['source']]}" if entry else ""
-        return Figure(key, None, f"not published, as far as found{looked}", "U")
     if key in _UNSOURCED:
         return Figure(key, _frozen(raw), "this file", "X")
-    entry = provenance.get(key) or provenance[f"{section}.*"]
-    return Figure(key, _frozen(raw), document["sources"][entry["source"]], entry["status"])
+    provenance, sources = document.get("provenance", {}), document.get("sources", {})
+    entry = provenance.get(key) or provenance.get(f"{key.partition('.')[0]}.*")
+    if raw != UNKNOWN:
+        return Figure(key, _frozen(raw), sources[entry["source"]], entry["status"], entry["source"])
+    if entry is None:
+        return Figure(key, None, "not published, as far as found", "U")
+    return Figure(
+        key, None, f"not published, as far as found; looked in: {sources[entry['source']]}", "U", entry["source"]
+    )
 
 
 def _frozen(raw: Any) -> Value:
@@ -255,10 +259,11 @@ def _located(path: Path, text: str, key: str, what: str, need: str, remedy: str)
 def _line(text: str, key: str) -> int | None:
     """The line of a key, counted from 1, as far as a look at the headers and the names before `=` can tell."""
     section = key.partition(".")[0]
-    current, header = "", None
+    current, header, nth = "", None, 0
     for number, line in enumerate(text.splitlines(), 1):
-        if heading := re.match(r"\s*\[{1,2}\s*([\w.]+)\s*\]", line):
-            current = heading[1]
+        if heading := re.match(r"\s*(\[{1,2})\s*([\w.]+)\s*\]", line):
+            nth += heading[1] == "[["
+            current = heading[2] if heading[1] == "[" else f"{heading[2]}[{nth}]"
             header = number if current == section and header is None else header
         elif assigned := re.match(r"\s*(\"[^\"]*\"|[\w.-]+)\s*=", line):
             full = f"{current}.{assigned[1].strip(chr(34))}" if current else assigned[1]
