@@ -18,6 +18,7 @@ from neurotrain_hw.files import shipped
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 EXTRAS = ("train", "report", "campaign", "docs", "dev")
+_GROUPS = ("core", *EXTRAS, "tools", "data")
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,10 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at Python, the packages of the core and of every extra, Lava, Chromium, shared data and caches."""
-    return [
-        _python(),
-        *_packages(),
-        *_shipped_folders(),
-        _lava(),
-        _chromium(),
-        _shared(),
-        _numba_cache(),
-    ]
+    findings = [
+        _python(), *_packages(), *_shipped_folders(), _lava(), _chromium(), _shared(), _numba_cache(),
+    ]  # fmt: skip
+    return sorted(findings, key=lambda finding: _GROUPS.index(finding.group))
 
 
 def core_is_fine(findings: list[Finding]) -> bool:
