@@ -21,7 +21,7 @@ WEIGHT_FRACTION_BITS = 7
 
 def wrap32(x: IntLike) -> npt.NDArray[np.int64]:
     """Two's complement in 32 bits: ((x + 2^31) mod 2^32) - 2^31."""
-    return (np.asarray(x, np.int64) + 2**31) % 2**32 - 2**31
+    return np.asarray((np.asarray(x, np.int64) + 2**31) % 2**32 - 2**31)
 
 
 def shift_toward_zero(x: IntLike, bits: int) -> npt.NDArray[np.int64]:
@@ -85,7 +85,7 @@ def truncate_weights(
 def clip_weights(weights: IntLike, sign_mode: str) -> npt.NDArray[np.int64]:
     """Range of a plastic weight: mixed -256..255, excitatory 0..255, inhibitory -255..0."""
     low = {"mixed": -256, "excitatory": 0, "inhibitory": -255}[sign_mode]
-    return np.clip(weights, low, 0 if sign_mode == "inhibitory" else 255)
+    return np.asarray(np.clip(weights, low, 0 if sign_mode == "inhibitory" else 255), np.int64)
 
 
 def decay_trace(value: IntLike, factor: float, random: float) -> npt.NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.program import Connection, CoreSlice, Program
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
@@ -52,7 +53,7 @@ def _deliveries(program: Program, population: str, spikes: I64) -> tuple[int, in
     return int(spikes[at_home].sum()), int((spikes * (reached.sum(axis=1) - at_home)).sum())
 
 
-def _has_target(connection: Connection, part: CoreSlice) -> np.ndarray:  # type: ignore[type-arg]
+def _has_target(connection: Connection, part: CoreSlice) -> npt.NDArray[np.bool_]:
     """Pre neurons with a stored synapse onto the slice, bool (n_pre,): all of a dense connection."""
     if connection.kind != "sparse":
         return np.ones(connection.weights.shape[1], bool)

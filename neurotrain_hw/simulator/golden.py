@@ -111,7 +111,7 @@ def _differences(case: GoldenCase, run: Run, history: Mapping[str, npt.NDArray[A
         elif key in history:
             actual = history[key]
         else:
-            actual = run.weights[name] if part == "weights" else (run.tags | run.traces)[key]
+            actual = run.weights[name] if part == "weights" else {**run.tags, **run.traces}[key]
         if actual.shape != expected.shape:
             raise FormatError(f"{key} has shape {expected.shape}", where=case.name, need=str(actual.shape))
         wrong = np.argwhere(actual != expected)
@@ -200,9 +200,8 @@ def _connection(doc: dict[str, Any], where: str) -> Connection:
 
 
 def _plasticity(doc: dict[str, Any]) -> Plasticity:
-    tags = {f"tag_{k}": None if doc.get(f"initial_tag_{k}") is None else doc[f"initial_tag_{k}"] for k in (1, 2)}
     traces = {key: float(doc[key]) for key in TRACE_KEYS if key in doc}
     return Plasticity(
         doc["kind"], doc.get("dw"), doc.get("dd"), doc.get("dt"), traces, int(doc["t_epoch"]), int(doc["rng_seed"]),
-        **tags,
+        doc.get("initial_tag_1"), doc.get("initial_tag_2"),
     )  # fmt: skip

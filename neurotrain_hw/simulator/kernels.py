@@ -84,14 +84,14 @@ class State(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """Input events of a run: `pointer` int64 (inputs, steps + 1), `index` and `value` int32 over all inputs.
+    """Input events of a run: `pointer` int64 (inputs, steps + 1), `neuron` and `value` int32 over all inputs.
 
     `third` int32 (rules, 3, steps or 0, widest post): recorded third factors for rules whose post population has no
     modulator.
     """
 
     pointer: I64
-    index: I32
+    neuron: I32
     value: I32
     third: I32
 
@@ -99,15 +99,15 @@ class Inputs(NamedTuple):
 class Recorder(NamedTuple):
     """What a run records: `events` flags (populations,), `states` first row in u, v, M tables or -1 (populations, 3).
 
-    `index`, `value`: recorded events; `count` int64 (steps, populations): how many per step. `used` int64 (1,):
-    entries of `index` in use; `table` int32 (rows, steps): recorded states.
+    `neuron`, `value`: recorded events; `per_step` int64 (steps, populations): how many. `used` int64 (1,): entries of
+    `neuron` in use; `table` int32 (rows, steps): recorded states.
     """
 
     events: npt.NDArray[np.bool_]
     states: I64
-    index: I32
+    neuron: I32
     value: I32
-    count: I64
+    per_step: I64
     used: I64
     table: I32
 
@@ -123,12 +123,12 @@ class Counts(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def advance(net, state, inputs, recorder, numbers, counts, first, last, offset, learning):  # type: ignore[no-untyped-def]
+def advance(net, state, inputs, recorder, numbers, counts, first, last, offset, learning):
     """Run steps `first` to `last` (from 1); `offset` is the step before row 0 of inputs, recorder and numbers.
 
     Stops early where the recorder is full and returns the next step to run.
     """
-    room = recorder.index.size - state.v.size
+    room = recorder.neuron.size - state.v.size
     for t in range(first, last + 1):
         if recorder.used[0] > room:
             return t
@@ -149,7 +149,7 @@ def advance(net, state, inputs, recorder, numbers, counts, first, last, offset, 
 
 
 @njit(cache=True, nogil=True)
-def _deliver(net, state, t):  # type: ignore[no-untyped-def]
+def _deliver(net, state, t):
     """Sum what arrives at step t into `current` and `signal`; int32 sums that wrap."""
     state.current[:] = 0
     state.signal[:] = 0
@@ -168,14 +168,14 @@ def _deliver(net, state, t):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _take_input(net, state, inputs, p, k):  # type: ignore[no-untyped-def]
+def _take_input(net, state, inputs, p, k):
     start, n, row = net.populations[p, P_START], net.populations[p, P_N], net.populations[p, P_INPUT]
     for a in range(state.active_n[p]):
         state.sent[start + state.active[start + a]] = 0
     count = 0
     if k < inputs.pointer.shape[1] - 1:
         for e in range(inputs.pointer[row, k], inputs.pointer[row, k + 1]):
-            i, value = inputs.index[e], inputs.value[e]
+            i, value = inputs.neuron[e], inputs.value[e]
             if value != 0 and i < n:
                 state.sent[start + i] = value
                 state.active[start + count] = i
@@ -184,13 +184,13 @@ def _take_input(net, state, inputs, p, k):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _shift_toward_zero(x, bits):  # type: ignore[no-untyped-def]
+def _shift_toward_zero(x, bits):
     """`arithmetic.shift_toward_zero`."""
     return x >> bits if x >= 0 else -((-x) >> bits)
 
 
 @njit(cache=True, nogil=True)
-def _update_neurons(net, state, p, t, counts):  # type: ignore[no-untyped-def]
+def _update_neurons(net, state, p, t, counts):
     """`arithmetic.update_current`, `.update_voltage`, threshold, reset, and the modulator."""
     kind, start, n = net.populations[p, P_KIND], net.populations[p, P_START], net.populations[p, P_N]
     modulator = net.populations[p, P_MODULATOR]
@@ -230,7 +230,7 @@ def _update_neurons(net, state, p, t, counts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _modulate(net, state, modulator, start, i, v, spike):  # type: ignore[no-untyped-def]
+def _modulate(net, state, modulator, start, i, v, spike):
     """The third factor of one neuron, as `program.Modulator` defines it; `v` is the membrane before the reset."""
     row = net.modulators[modulator]
     psi = 1
@@ -250,7 +250,7 @@ def _modulate(net, state, modulator, start, i, v, spike):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _count_and_record(net, state, recorder, counts, p, k):  # type: ignore[no-untyped-def]
+def _count_and_record(net, state, recorder, counts, p, k):
     start, n = net.populations[p, P_START], net.populations[p, P_N]
     for a in range(state.active_n[p]):
         counts.spikes[start + state.active[start + a]] += 1
@@ -258,10 +258,10 @@ def _count_and_record(net, state, recorder, counts, p, k):  # type: ignore[no-un
         used = recorder.used[0]
         for a in range(state.active_n[p]):
             i = state.active[start + a]
-            recorder.index[used] = i
+            recorder.neuron[used] = i
             recorder.value[used] = state.sent[start + i]
             used += 1
-        recorder.count[k, p] = state.active_n[p]
+        recorder.per_step[k, p] = state.active_n[p]
         recorder.used[0] = used
     for which in range(3):
         row = recorder.states[p, which]
@@ -272,7 +272,7 @@ def _count_and_record(net, state, recorder, counts, p, k):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _propagate(net, state, c, t, counts):  # type: ignore[no-untyped-def]
+def _propagate(net, state, c, t, counts):
     """Add this step's spikes of connection c to what is due at the steps after."""
     row = net.connections[c]
     if row[C_ERROR]:
@@ -324,7 +324,7 @@ def _propagate(net, state, c, t, counts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _learn(net, state, inputs, numbers, counts, t, k, offset):  # type: ignore[no-untyped-def]
+def _learn(net, state, inputs, numbers, counts, t, k, offset):
     for c in range(net.connections.shape[0]):
         row = net.connections[c]
         r = row[C_RULE]

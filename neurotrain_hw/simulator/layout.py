@@ -78,7 +78,8 @@ def build_layout(program: Program) -> tuple[Layout, I32, I32, I32]:
     connections = np.array([table.add(c) for c in parts], np.int64).reshape(len(parts), 17)
     plastic = [c for c in parts if c.plasticity is not None]
     layout = Layout(
-        populations, np.array(modulators, np.int64).reshape(-1, 8), connections, *neurons.values(),
+        populations=populations, modulators=np.array(modulators, np.int64).reshape(-1, 8), connections=connections,
+        **neurons,
         weights=_join(table.weights, np.int16), listed=_join(table.listed, np.int16),
         row_pointer=_join(table.rows, np.int64), column=_join(table.columns, np.int32),
         delay=_join(table.delays, np.uint8),

@@ -46,7 +46,7 @@ L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 
 
 @njit(cache=True, nogil=True)
-def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):  # type: ignore[no-untyped-def]
+def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
     rule = tables.rules[r]
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
@@ -76,7 +76,7 @@ def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbe
 
 
 @njit(cache=True, nogil=True)
-def learn(tables, r, state, t, k, epoch_number, numbers, counts):  # type: ignore[no-untyped-def]
+def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     """Close an epoch of rule r: decay traces, change w, d and t, forget the spike times."""
     rule = tables.rules[r]
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
@@ -98,13 +98,13 @@ def learn(tables, r, state, t, k, epoch_number, numbers, counts):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def _impulse(value, whole, fraction, random):  # type: ignore[no-untyped-def]
+def _impulse(value, whole, fraction, random):
     """`arithmetic.add_impulse`."""
     return min(max(value + whole + (1 if random < fraction else 0), 0), 127)
 
 
 @njit(cache=True, nogil=True)
-def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):  # type: ignore[no-untyped-def]
+def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
     """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
     kinds, n = traces.shape
     out = np.zeros((epoch + 1, kinds, n), np.int32)
@@ -128,7 +128,7 @@ def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse,
 
 
 @njit(cache=True, nogil=True)
-def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, counts):  # type: ignore[no-untyped-def]
+def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, counts):
     rule = tables.rules[r]
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
     first, last = rule[R_FIRST], rule[R_LAST]
@@ -175,7 +175,7 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
 
 
 @njit(cache=True, nogil=True)
-def _factor(value, factor):  # type: ignore[no-untyped-def]
+def _factor(value, factor):
     """clip(value + constant, -2^W, 2^W - 1), or the sign of the sum."""
     total = value + factor[F_CONSTANT]
     if factor[F_SIGN]:
@@ -184,7 +184,7 @@ def _factor(value, factor):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _pre_part(tables, q, hx, tx, epoch, out):  # type: ignore[no-untyped-def]
+def _pre_part(tables, q, hx, tx, epoch, out):
     """Product of the factors that hang on the pre neuron alone, with the gate x0 and the mantissa; int32 wraps."""
     product = tables.products[q]
     for j in range(out.size):
@@ -201,7 +201,7 @@ def _pre_part(tables, q, hx, tx, epoch, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _post_part(tables, q, hy, ty, epoch, out):  # type: ignore[no-untyped-def]
+def _post_part(tables, q, hy, ty, epoch, out):
     """Product of the factors that hang on the post neuron alone, with the gate y0.
 
     Slot 0 holds it, but for a product gated by x0 in an epoch of several steps: there slot k holds the value for a
@@ -224,7 +224,7 @@ def _post_part(tables, q, hy, ty, epoch, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_product(tables, q, pre, post, hx, ty, j, old, acc):  # type: ignore[no-untyped-def]
+def _add_product(tables, q, pre, post, hx, ty, j, old, acc):
     """acc = clip(acc + clip((P >> shift) << exp)) for all post neurons of pre neuron j; P in int32 that wraps."""
     product = tables.products[q]
     shift, exp = product[Q_SHIFT], product[Q_EXP]
@@ -250,7 +250,7 @@ def _add_product(tables, q, pre, post, hx, ty, j, old, acc):  # type: ignore[no-
 
 
 @njit(cache=True, nogil=True)
-def _store_weights(acc, old, out, sign, lift, counts):  # type: ignore[no-untyped-def]
+def _store_weights(acc, old, out, sign, lift, counts):
     """Sign, stochastic rounding (`arithmetic.round_weight`) and range of the weights; counts what became of them."""
     low = 0 if sign == 1 else (-255 if sign == 2 else -256)
     high = 0 if sign == 2 else 255

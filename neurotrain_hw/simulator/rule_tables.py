@@ -59,7 +59,9 @@ class RandomNumbers(NamedTuple):
 
 def build_rule_tables(connections: Sequence[Connection]) -> RuleTables:
     """The tables of all plastic connections, in order."""
-    rules, products, factors = [], [], []
+    rules: list[list[int]] = []
+    products: list[list[int]] = []
+    factors: list[list[int]] = []
     decay, impulse = np.zeros((len(connections), 5)), np.zeros((len(connections), 5, 2), np.int64)
     offsets = [0, 0, 0, 0, 0]
     for number, c in enumerate(connections):

@@ -71,7 +71,7 @@ class Session:
                 self._layout, self._state, fed, recorder, numbers, self._counts, done, last, offset, self.learn
             )
             if done <= last:
-                recorder = recorder._replace(index=_grown(recorder.index), value=_grown(recorder.value))
+                recorder = recorder._replace(neuron=_grown(recorder.neuron), value=_grown(recorder.value))
         self.step = last
         return self._result(steps, recorder)
 
@@ -126,18 +126,19 @@ class Session:
         )  # fmt: skip
 
     def _result(self, steps: int, recorder: Recorder) -> Run:
-        spikes, states = {}, {}
+        spikes: dict[str, EventStream] = {}
+        states: dict[str, I32] = {}
         used = int(recorder.used[0])
         owner = np.repeat(
-            np.tile(np.arange(len(self.program.populations)), len(recorder.count)), recorder.count.ravel()
+            np.tile(np.arange(len(self.program.populations)), len(recorder.per_step)), recorder.per_step.ravel()
         )
         for k, p in enumerate(self.program.populations):
             if recorder.events[k]:
                 mine = np.flatnonzero(owner == k) if recorder.events.sum() > 1 else slice(0, used)
                 value = recorder.value[:used][mine]
-                pointer = np.concatenate([[0], np.cumsum(recorder.count[:, k])])
+                pointer = np.concatenate([[0], np.cumsum(recorder.per_step[:, k])])
                 graded = None if bool(np.all(value == 1)) else value
-                spikes[p.name] = EventStream(pointer, recorder.index[:used][mine], p.n, graded)
+                spikes[p.name] = EventStream(pointer, recorder.neuron[:used][mine], p.n, graded)
             for which, name in enumerate(("u", "v", "third")):
                 row = recorder.states[k, which]
                 if row >= 0:
