@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from neurotrain_hw.simulator.golden import Difference, GoldenCase, load_case, verify_case
     from neurotrain_hw.simulator.run import Run
     from neurotrain_hw.simulator.session import Session
-    from neurotrain_hw.simulator.simulate import classify, count_window, simulate, simulate_batch
+    from neurotrain_hw.simulator.engine import classify, count_window, simulate, simulate_batch
 
 _HOMES = {
     "counters": ("ConnectionCounts", "Counters", "PopulationCounts"),
     "golden": ("Difference", "GoldenCase", "load_case", "verify_case"),
     "run": ("Run",),
     "session": ("Session",),
-    "simulate": ("classify", "count_window", "simulate", "simulate_batch"),
+    "engine": ("classify", "count_window", "simulate", "simulate_batch"),
 }
 
 __all__ = [
