@@ -40,8 +40,8 @@ class LayerWeights:
 class SpikingNetwork(nn.Module):
     """A ModelSpec in torch; `synapses` and `neurons` hold one module per layer.
 
-    Neurons are snnTorch's Leaky with reset_mechanism "zero" and reset_delay False: in one step the membrane decays,
-    takes its input, spikes where it exceeds the threshold, and is then set to 0.
+    Neurons are snnTorch's Leaky with reset_mechanism "zero": in one step the membrane decays, takes its input, spikes
+    where it exceeds the threshold, and is then set to 0.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -121,7 +121,10 @@ def _leaky(layer: LayerSpec, surrogate: Surrogate) -> snntorch.Leaky:
         threshold=torch.full((layer.neurons,), layer.threshold),
         spike_grad=gradients[surrogate.kind](),
         reset_mechanism="zero",
-        reset_delay=False,
+        # With "zero" this changes no spike: it only says whether the membrane handed out is the one before the reset
+        # (True: what pseudo-derivatives and losses read; the reset is then applied, without a gradient of its own,
+        # before the next decay) or after it.
+        reset_delay=True,
     )
     # snnTorch keeps every neuron ever made in a class list, which would hold the networks of a campaign in memory
     snntorch.SpikingNeuron.instances.remove(neuron)

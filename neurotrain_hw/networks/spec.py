@@ -12,7 +12,8 @@ from neurotrain_hw.errors import FormatError, UnknownNameError
 from neurotrain_hw.files import shipped
 
 SURROGATES = ("fast_sigmoid", "atan")
-MOST_WEIGHT_BITS = 16
+# float32 weights hold scale * integer to within 1/1000 of a step up to here
+MOST_WEIGHT_BITS = 12
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class LayerSpec:
     """One fully connected layer of LIF neurons: `v' = beta*v + W s`, spike where `v' > threshold`, then `v = 0`.
 
     `beta`: membrane decay per step, 0 <= beta < 1. `threshold` > 0, in units of the membrane. `weight_bits`: width of
-    the signed, symmetric integer weights (2..16), or None for float weights.
+    the signed, symmetric integer weights (2..12), or None for float weights.
     """
 
     name: str
@@ -65,7 +66,7 @@ class ModelSpec:
         return sum(pre * post for pre, post in zip(self.sizes, self.sizes[1:], strict=False))
 
     def with_weight_bits(self, bits: int | None) -> ModelSpec:
-        """The same network with one weight width in all layers (None: float). Raises FormatError outside 2..16."""
+        """The same network with one weight width in all layers (None: float). Raises FormatError outside 2..12."""
         if bits is not None and not 2 <= bits <= MOST_WEIGHT_BITS:
             raise FormatError(f"got {bits}", where=f"{self.name}: weight_bits", need=f"2..{MOST_WEIGHT_BITS}")
         return replace(self, layers=tuple(replace(layer, weight_bits=bits) for layer in self.layers))
