@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
+    from neurotrain_hw.simulator.engine import classify, count_window, simulate, simulate_batch
     from neurotrain_hw.simulator.golden import Difference, GoldenCase, load_case, verify_case
     from neurotrain_hw.simulator.run import Run
     from neurotrain_hw.simulator.session import Session
-    from neurotrain_hw.simulator.engine import classify, count_window, simulate, simulate_batch
 
 _HOMES = {
     "counters": ("ConnectionCounts", "Counters", "PopulationCounts"),

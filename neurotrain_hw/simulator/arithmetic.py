@@ -21,8 +21,7 @@ WEIGHT_FRACTION_BITS = 7
 
 def wrap32(x: IntLike) -> npt.NDArray[np.int64]:
     """Two's complement in 32 bits: ((x + 2^31) mod 2^32) - 2^31."""
-    wide = np.asarray(x, np.int64)
-    return np.asarray((wide + 2**31) % 2**32 - 2**31, np.int64)
+    return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
 
 
 def shift_toward_zero(x: IntLike, bits: int) -> npt.NDArray[np.int64]:

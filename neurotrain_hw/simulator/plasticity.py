@@ -141,9 +141,12 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
     targets = np.zeros(3, np.bool_)
     for q in range(first, last):
         targets[tables.products[q, Q_TARGET]] = True
+    posts = _live_posts(post, first_epoch)
+    if posts.size == 0:
+        return
     lift = 127 - math.floor(random * 128)
-    old = np.empty((3, n_post), np.int32)
-    acc = np.empty(n_post, np.int32)
+    old = np.empty((3, posts.size), np.int32)
+    acc = np.empty(posts.size, np.int32)
     for j in range(n_pre):
         live = first_epoch
         for q in range(last - first):
@@ -151,27 +154,44 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
         if not live:
             continue
         start = rule[R_SYNAPSES] + j * n_post
-        old[0] = state.w[start : start + n_post]
-        old[1] = state.tag_2[start : start + n_post]
-        old[2] = state.tag_1[start : start + n_post]
+        for a in range(posts.size):
+            at = start + posts[a]
+            old[0, a], old[1, a], old[2, a] = state.w[at], state.tag_2[at], state.tag_1[at]
         for target in range(3):
             if not targets[target]:
                 continue
-            for i in range(n_post):
-                acc[i] = min(max(old[target, i] << 7, LOW), HIGH)
+            for a in range(posts.size):
+                acc[a] = min(max(old[target, a] << 7, LOW), HIGH)
             for q in range(first, last):
                 if tables.products[q, Q_TARGET] == target and pre[q - first, j] != 0:
                     spread = tables.products[q, Q_DEPENDENCY] == 0 and epoch > 1
                     slot = tx[j] if spread else 0
-                    _add_product(tables, q, pre[q - first, j], post[q - first, slot], hx, ty, j, old, acc)
+                    _add_product(tables, q, pre[q - first, j], post[q - first, slot], posts, hx, ty, j, old, acc)
             if target == 0:
-                _store_weights(acc, old[0], state.w[start : start + n_post], rule[R_SIGN], lift, counts)
+                _store_weights(acc, old[0], posts, state.w[start : start + n_post], rule[R_SIGN], lift, counts)
             elif target == 1:
-                for i in range(n_post):
-                    state.tag_2[start + i] = min((max(acc[i], 0) + lift) >> 7, 255)
+                for a in range(posts.size):
+                    state.tag_2[start + posts[a]] = min((max(acc[a], 0) + lift) >> 7, 255)
             else:
-                for i in range(n_post):
-                    state.tag_1[start + i] = min(max((acc[i] + lift) >> 7, -257), 255)
+                for a in range(posts.size):
+                    state.tag_1[start + posts[a]] = min(max((acc[a] + lift) >> 7, -257), 255)
+
+
+@njit(cache=True, nogil=True)
+def _live_posts(post, every):
+    """Indices of the post neurons for which any product can be other than 0; in the first epoch every one."""
+    products, slots, n = post.shape
+    out = np.empty(n, np.int64)
+    count = 0
+    for i in range(n):
+        live = every
+        for q in range(products):
+            for slot in range(slots):
+                live = live or post[q, slot, i] != 0
+        if live:
+            out[count] = i
+            count += 1
+    return out[:count]
 
 
 @njit(cache=True, nogil=True)
@@ -224,39 +244,35 @@ def _post_part(tables, q, hy, ty, epoch, out):
 
 
 @njit(cache=True, nogil=True)
-def _add_product(tables, q, pre, post, hx, ty, j, old, acc):
-    """acc = clip(acc + clip((P >> shift) << exp)) for all post neurons of pre neuron j; P in int32 that wraps."""
+def _add_product(tables, q, pre, post, posts, hx, ty, j, old, acc):
+    """acc = clip(acc + clip((P >> shift) << exp)) for the live post neurons of pre neuron j; P in int32 that wraps."""
     product = tables.products[q]
     shift, exp = product[Q_SHIFT], product[Q_EXP]
-    if not product[Q_SYNAPTIC] and not product[Q_CROSSED]:
-        for i in range(acc.size):
-            value = np.int32(pre * post[i]) >> shift
-            value = min(max(np.int32(value << exp), LOW), HIGH)
-            acc[i] = min(max(acc[i] + value, LOW), HIGH)
-        return
-    for i in range(acc.size):
+    plain = not product[Q_SYNAPTIC] and not product[Q_CROSSED]
+    for a in range(posts.size):
+        i = posts[a]
         if post[i] == 0:
             continue
         value = np.int32(pre * post[i])
-        for f in range(product[Q_FIRST], product[Q_LAST]):
-            variable = tables.factors[f, F_VARIABLE]
-            if variable >= 7:
-                value = np.int32(value * _factor(old[variable - 7, i], tables.factors[f]))
-            elif variable < 2 and product[Q_CROSSED]:
-                value = np.int32(value * _factor(hx[ty[i], variable, j], tables.factors[f]))
-        value = value >> shift
-        value = min(max(np.int32(value << exp), LOW), HIGH)
-        acc[i] = min(max(acc[i] + value, LOW), HIGH)
+        if not plain:
+            for f in range(product[Q_FIRST], product[Q_LAST]):
+                variable = tables.factors[f, F_VARIABLE]
+                if variable >= 7:
+                    value = np.int32(value * _factor(old[variable - 7, a], tables.factors[f]))
+                elif variable < 2 and product[Q_CROSSED]:
+                    value = np.int32(value * _factor(hx[ty[i], variable, j], tables.factors[f]))
+        value = min(max(np.int32((value >> shift) << exp), LOW), HIGH)
+        acc[a] = min(max(acc[a] + value, LOW), HIGH)
 
 
 @njit(cache=True, nogil=True)
-def _store_weights(acc, old, out, sign, lift, counts):
+def _store_weights(acc, old, posts, out, sign, lift, counts):
     """Sign, stochastic rounding (`arithmetic.round_weight`) and range of the weights; counts what became of them."""
     low = 0 if sign == 1 else (-255 if sign == 2 else -256)
     high = 0 if sign == 2 else 255
     proposed = applied = saturated = rounded = 0
-    for i in range(acc.size):
-        total = acc[i]
+    for a in range(posts.size):
+        total = acc[a]
         held = total
         if sign == 1:
             held = max(held, 0)
@@ -264,13 +280,13 @@ def _store_weights(acc, old, out, sign, lift, counts):
             held = min(held, 0)
         rounded_value = (held + lift) >> 7
         value = min(max(rounded_value, low), high)
-        out[i] = value
-        if total != old[i] << 7:
+        out[posts[a]] = value
+        if total != old[a] << 7:
             proposed += 1
             full = held != total or value != rounded_value
             saturated += 1 if full else 0
-            applied += 1 if value != old[i] else 0
-            rounded += 1 if value == old[i] and not full else 0
+            applied += 1 if value != old[a] else 0
+            rounded += 1 if value == old[a] and not full else 0
     counts[L_PROPOSED] += proposed
     counts[L_APPLIED] += applied
     counts[L_SATURATED] += saturated
