@@ -24,9 +24,7 @@ python_packages() {
         "$python" -m venv .venv
     fi
     say "Python packages: installing the exact versions in constraints.txt (a few minutes the first time)"
-    # The build back end first, then no build isolation: so that its version, too, is the pinned one.
-    .venv/bin/python -m pip install -qq --constraint constraints.txt hatchling
-    .venv/bin/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[all]'
+    .venv/bin/python -m pip install -qq --constraint constraints.txt --editable '.[all]'
     rm -f .venv/.ready-*
     touch "$stamp"
     say "Python packages: done"
