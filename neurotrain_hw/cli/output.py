@@ -34,9 +34,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         view.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         view.add_row(*row)
-    console = Console()
+    console = Console(markup=False)  # a cell may hold [text] that is no markup
     if not console.is_terminal:
-        console = Console(width=140)
+        console = Console(width=140, markup=False)
     console.print(view)
 
 
