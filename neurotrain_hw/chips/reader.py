@@ -220,14 +220,13 @@ def _figure(document: Mapping[str, Any], key: str, raw: object) -> Figure:
     if key in _UNSOURCED:
         return Figure(key, _frozen(raw), "this file", "X")
     provenance, sources = document.get("provenance", {}), document.get("sources", {})
-    entry = provenance.get(key) or provenance.get(f"{key.partition('.')[0]}.*")
+    own = provenance.get(key)
     if raw != UNKNOWN:
+        entry = own or provenance[f"{key.partition('.')[0]}.*"]
         return Figure(key, _frozen(raw), sources[entry["source"]], entry["status"], entry["source"])
-    if entry is None:
+    if own is None:  # nobody claims to have looked in the source of the rest of the section
         return Figure(key, None, "not published, as far as found", "U")
-    return Figure(
-        key, None, f"not published, as far as found; looked in: {sources[entry['source']]}", "U", entry["source"]
-    )
+    return Figure(key, None, f"not published, as far as found; looked in: {sources[own['source']]}", "U", own["source"])
 
 
 def _frozen(raw: Any) -> Value:

@@ -91,6 +91,12 @@ def test_what_the_compiler_and_the_audit_need_of_loihi2() -> None:
         ("weight", 9, True), ("tag_2", 9, True), ("tag_1", 9, True)]  # fmt: skip
 
 
+def test_an_unknown_figure_names_a_source_only_where_somebody_looked() -> None:
+    chip = load_chip("loihi2")
+    assert "arXiv 2111.03746" in chip.figure("energy.synop_pj").source
+    assert chip.figure("structure.axons_in_per_core").source == "not published, as far as found"
+
+
 def test_loihi1_holds_its_table_of_energies() -> None:
     """Davies et al. 2018, Table 2."""
     chip = load_chip("loihi1")
