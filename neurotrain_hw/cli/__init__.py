@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from neurotrain_hw.cli import audit, compile, doctor, export, rules, run, targets, verify
+
 app = typer.Typer(
     name="neurotrain-hw",
     help="Spiking networks from training to neuromorphic hardware, exactly: export, compile, run, learn, audit.",
@@ -11,6 +13,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+for _verb in (export.export, compile.compile_, run.run, verify.verify, audit.audit, doctor.doctor):
+    app.command(_verb.__name__.rstrip("_"))(_verb)
+for _name, _group in (("targets", targets.app), ("rules", rules.app)):
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:

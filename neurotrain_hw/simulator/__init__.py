@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
-    from neurotrain_hw.simulator.engine import classify, count_window, simulate, simulate_batch
+    from neurotrain_hw.simulator.engine import simulate, simulate_batch
     from neurotrain_hw.simulator.golden import Difference, GoldenCase, load_case, verify_case
     from neurotrain_hw.simulator.run import Run
     from neurotrain_hw.simulator.session import Session
@@ -20,12 +20,12 @@ _HOMES = {
     "golden": ("Difference", "GoldenCase", "load_case", "verify_case"),
     "run": ("Run",),
     "session": ("Session",),
-    "engine": ("classify", "count_window", "simulate", "simulate_batch"),
+    "engine": ("simulate", "simulate_batch"),
 }
 
 __all__ = [
-    "ConnectionCounts", "Counters", "Difference", "GoldenCase", "PopulationCounts", "Run", "Session", "classify",
-    "count_window", "load_case", "simulate", "simulate_batch", "verify_case",
+    "ConnectionCounts", "Counters", "Difference", "GoldenCase", "PopulationCounts", "Run", "Session",
+    "load_case", "simulate", "simulate_batch", "verify_case",
 ]  # fmt: skip
 
 

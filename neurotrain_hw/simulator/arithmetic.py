@@ -21,13 +21,15 @@ WEIGHT_FRACTION_BITS = 7
 
 def wrap32(x: IntLike) -> npt.NDArray[np.int64]:
     """Two's complement in 32 bits: ((x + 2^31) mod 2^32) - 2^31."""
-    return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
+    narrow: npt.NDArray[np.int32] = np.asarray(x, np.int64).astype(np.int32)
+    return narrow.astype(np.int64)
 
 
 def shift_toward_zero(x: IntLike, bits: int) -> npt.NDArray[np.int64]:
     """tz(x, k) = sign(x) * (|x| >> k)."""
-    wide = np.asarray(x, np.int64)
-    return np.sign(wide) * (np.abs(wide) >> bits)
+    wide: npt.NDArray[np.int64] = np.asarray(x, np.int64)
+    magnitude: npt.NDArray[np.int64] = np.abs(wide) >> bits
+    return np.where(wide < 0, -magnitude, magnitude)
 
 
 def decay(x: IntLike, constant: IntLike) -> npt.NDArray[np.int64]:

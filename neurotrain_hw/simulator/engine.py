@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -84,17 +84,3 @@ def check_inputs(program: Program, inputs: Mapping[str, EventStream]) -> None:
             raise ValueRangeError(
                 f"the stream has {stream.n} neurons", where=f"input '{name}'", need=program.population(name).n
             )
-
-
-def count_window(run: Run, program: Program, population: str) -> npt.NDArray[np.int64]:
-    """Spikes per neuron while the population works on the sample: steps depth+1 .. depth+T of `Program.timing`."""
-    timing = program.timing
-    if timing is None:
-        return run.spikes[population].counts()
-    depth = timing.depth[population]
-    return run.spikes[population].window(depth, depth + timing.sample_steps).counts()
-
-
-def classify(runs: Sequence[Run], program: Program, population: str) -> npt.NDArray[Any]:
-    """The class of each run, int64 (runs,): the output neuron with most spikes; ties go to the lowest index."""
-    return np.array([int(np.argmax(count_window(run, program, population))) for run in runs], np.int64)

@@ -1,0 +1,84 @@
+"""`neurotrain-hw run`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurotrain_hw.cli import output
+
+if TYPE_CHECKING:
+    from neurotrain_hw.inference import Inference
+
+
+def run(
+    program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A program file, as `compile` writes it.")],
+    dataset: Annotated[str, typer.Option(help="The dataset to show it: digits or mnist.")] = "digits",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    samples: Annotated[int | None, typer.Option(min=1, help="Only the first so many samples.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the rate code; by default the one of all figures.")] = None,
+    engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
+    threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
+    as_json: output.JsonOption = False,
+) -> None:
+    """Run a program on a dataset: accuracy, spikes, synaptic events and what is known of their energy.
+
+    Every sample is shown for the T steps that the program was compiled for. The simulator starts each from a fresh
+    state; Lava gets them one after the other in one run, with the resets that the program holds: the spikes are the
+    same. Example:
+
+        neurotrain-hw run digits.nhw --dataset digits --engine chip
+    """
+    with output.user_errors(as_json):
+        from neurotrain_hw.inference import infer, load_samples
+        from neurotrain_hw.program_file import load_program
+
+        loaded = load_program(program)
+        chosen = load_samples(dataset, split, limit=samples)
+        start = time.perf_counter()
+        result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
+        seconds = time.perf_counter() - start
+        if as_json:
+            output.print_json(result.as_dict() | {"seconds": seconds})
+            return
+        _show(result, seconds)
+
+
+def _show(result: Inference, seconds: float) -> None:
+    typer.echo(
+        f"{result.program.name} on {len(result.predicted)} samples ({result.engine}, {seconds:.1f} s): "
+        f"accuracy {100 * result.accuracy:.2f} %"
+    )
+    if result.counters is None:
+        typer.echo("Lava does not count events; run with --engine chip for them.")
+        return
+    n = len(result.predicted)
+    rows = [
+        (k, f"{c.synaptic_events:,}", f"{c.synaptic_events / n:,.1f}")
+        for k, c in result.counters.connections.items()
+    ]  # fmt: skip
+    output.table("Synaptic events", ("connection", "events", "per sample"), rows)
+    rows = [
+        (k, f"{p.spikes:,}", f"{p.updates_active:,}", f"{p.updates_idle:,}", _count(p.spikes_on_core),
+         _count(p.spikes_off_core))
+        for k, p in result.counters.populations.items()
+    ]  # fmt: skip
+    columns = ("population", "spikes", "updates active", "updates idle", "to own core", "to other cores")
+    output.table("Neurons", columns, rows)
+    for energy in result.energies:
+        total = "unknown" if energy.total_pj is None else f"{energy.total_pj / n:,.0f} pJ per sample"
+        known = "" if energy.total_pj is not None else f"; known terms: {_per_sample(energy.known_pj, n)}"
+        typer.echo(f"Energy, {energy.label}: {total}{known}")
+        if energy.missing:
+            typer.echo(f"  without a figure: {', '.join(energy.missing)}")
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _per_sample(known: float | None, n: int) -> str:
+    return "none" if not known else f"at least {known / n:,.0f} pJ per sample"
