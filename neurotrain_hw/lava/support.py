@@ -65,8 +65,6 @@ def _check_population(population: Population) -> None:
     for key in () if population.kind == "input" else ("bias_mant", "bias_exp"):
         if np.abs(population.parameter(key).astype(np.int64)).max() > _INT16:
             raise UnsupportedError(f"Lava keeps {key} in 16 bits", where=where, limit=_INT16)
-    if population.modulator is not None and population.kind not in ("lif", "lif_reset"):
-        raise UnsupportedError("third factors are formed by populations of lif or lif_reset only", where=where)
 
 
 def _check_plasticity(program: Program, connection: Connection, plasticity: Plasticity, given: set[str]) -> None:

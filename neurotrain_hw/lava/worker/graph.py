@@ -110,7 +110,7 @@ class Graph:
         if c["plasticity"] is not None:
             process = self._learning(c, weights, options)
         elif c["kind"] == "delay_dense":
-            delays = np.zeros(weights.shape, int) if c["delays"] is None else c["delays"].astype(int)
+            delays = c["delays"].astype(int)  # Lava refuses int32
             process = DelayDense(weights=weights, delays=delays, max_delay=c["max_delay"], **options)
             self._add(process, PyDelayDenseModelBitAcc)
         elif c["kind"] == "sparse" and weights.any():  # Lava cannot build an empty sparse matrix; zeros are zeros

@@ -47,7 +47,10 @@ def run(folder):
     done = threading.Event()
     threading.Thread(target=_watch_models, args=(folder, graph.anchor.runtime, done), daemon=True).start()
     built = time.perf_counter()
-    graph.anchor.run(condition=RunSteps(num_steps=graph.steps), run_cfg=config)
+    try:
+        graph.anchor.run(condition=RunSteps(num_steps=graph.steps), run_cfg=config)
+    except RuntimeError as error:  # it says how many models failed, not why
+        raise RuntimeError("\n".join(_failures(graph.anchor.runtime))) from error
     done.set()
     ran = time.perf_counter()
     graph.anchor.stop()
@@ -64,7 +67,7 @@ def give_up(folder, reason):
         child.kill()
     for child in children:
         with contextlib.suppress(AssertionError, OSError, ValueError):
-            child.join(2)
+            multiprocessing.Process.join(child, 2)  # Lava's own join waits without a limit
     os._exit(FAILED)
 
 
@@ -76,15 +79,23 @@ def _watch_parent(folder):
 
 
 def _watch_models(folder, runtime, done):
-    """A model that raises leaves the others waiting for it for ever (lava#231): notice it and end the run."""
+    """A model that fails can leave the others waiting for it for ever (lava#231): notice it and end the run."""
     while not done.wait(0.1):
-        for actor in runtime._messaging_infrastructure.actors:
-            with contextlib.suppress(ValueError):
-                if actor.exitcode is None or done.is_set():
-                    continue
-                failure = actor.exception
-                text = failure[1] if failure else f"a process of Lava ended with exit code {actor.exitcode}"
-                give_up(folder, text)
+        failures = _failures(runtime)
+        if failures and not done.is_set():
+            give_up(folder, "\n".join(failures))
+
+
+def _failures(runtime):
+    """For every process of Lava that has ended: why."""
+    failures = []
+    for actor in runtime._messaging_infrastructure.actors:
+        with contextlib.suppress(ValueError):  # raised for a process that was closed
+            if actor.exception:
+                failures.append(actor.exception[1])
+            elif actor.exitcode is not None:
+                failures.append(f"a process of Lava ended with exit code {actor.exitcode}")
+    return failures
 
 
 if __name__ == "__main__":
