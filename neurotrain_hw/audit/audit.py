@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from neurotrain_hw.audit.engine import engine_rows
 from neurotrain_hw.audit.memory import (
@@ -65,9 +66,10 @@ def _network_rows(network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed]
 def _room_rows(network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed]) -> Iterator[Row]:
     for need in needs:
         if need.learning:
-            result = Result.UNKNOWN if need.bits is None else Result.PASS
-            reason = "a width of the chip's words is unknown" if need.bits is None else "counted in the row below"
-            yield Row(f"memory: {need.purpose}", Aspect.ROOM, _bits(need.bits), "", result, f"{need.formula}; {reason}")
+            row = _limit(
+                f"memory: {need.purpose}", Aspect.ROOM, need.bits, chip_bits(chip), _memory_key(chip), chip, ""
+            )
+            yield replace(row, reason=f"{need.formula}, in the memory of all cores")
     yield _memory_row("memory with learning", Aspect.ROOM, needs, chip)
     synaptic, pool = total_bits([n for n in needs if n.purpose in SYNAPTIC]), synapse_bits(chip)
     if pool is not None:
@@ -87,11 +89,15 @@ def _room_rows(network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed]) -
 
 
 def _memory_row(label: str, aspect: Aspect, needs: Sequence[MemoryNeed], chip: Chip) -> Row:
-    key = "memory.sram_core_bytes" if chip.integer("memory.sram_core_bytes") else "memory.sram_chip_bytes"
     remedy = "Use fewer steps, a smaller network, or a rule whose memory does not grow with the steps."
-    row = _limit(label, aspect, total_bits(needs), chip_bits(chip), key, chip, remedy)
-    parts = ", ".join(f"{need.purpose} {_bits(need.bits)}" for need in needs)
-    return Row(row.requirement, aspect, row.need, row.limit, row.result, row.reason or parts, row.remedy, row.source)
+    row = _limit(label, aspect, total_bits(needs), chip_bits(chip), _memory_key(chip), chip, remedy)
+    return replace(row, reason=row.reason or "sum of " + ", ".join(need.purpose for need in needs))
+
+
+def _memory_key(chip: Chip) -> str:
+    """The figure that the limit of all memory comes from."""
+    keys = ("memory.data_bytes_per_core", "memory.sram_core_bytes", "memory.sram_chip_bytes")
+    return next((key for key in keys if chip.integer(key) is not None), keys[-1])
 
 
 def _limit(label: str, aspect: Aspect, need: int | None, limit: int | None, key: str, chip: Chip, remedy: str) -> Row:
@@ -123,8 +129,8 @@ def _neuron_limit(chip: Chip) -> int | None:
 
 
 def _bits(bits: int | None) -> str:
-    """Bits as a person reads them: `75,776 b (9.25 KiB)`."""
-    return "unknown" if bits is None else f"{bits:,} b ({bits / 8192:,.4g} KiB)"
+    """Bits as a person reads them: `75,776 b (9.2 KiB)`."""
+    return "unknown" if bits is None else f"{bits:,} b ({bits / 8192:,.1f} KiB)"
 
 
 def _source(chip: Chip, key: str) -> str:

@@ -144,7 +144,7 @@ def _columns(chip: Chip) -> Row:
     if chip.text("learning.rule_family") == "sum-of-products":
         return Row(label, Aspect.ENGINE, need, "a sweep over all synapses at every epoch", Result.PASS,
                    source=_source(chip.figure("learning.form")))  # fmt: skip
-    return _row(label, need, Result.UNKNOWN, Figure("learning.trigger", None, "not given", "U"), "", "")
+    return _row(label, need, Result.UNKNOWN, chip.figure("learning.trigger"), "", "")
 
 
 def _arithmetic(rule: Rule, needs: Needs, chip: Chip) -> Iterator[Row]:
@@ -163,7 +163,7 @@ def _arithmetic(rule: Rule, needs: Needs, chip: Chip) -> Iterator[Row]:
                    figure, "small changes are always rounded away", "Use larger steps, or more bits.")  # fmt: skip
     figure, longest = chip.figure("learning.epoch_max"), chip.integer("learning.epoch_max") or 0
     yield _row("learning epoch", f"{rule.t_epoch}", _answer(figure, rule.t_epoch <= longest), figure,
-               "the engine must learn more often", f"Set t_epoch to at most {longest}.", unit="steps at most")  # fmt: skip
+               "the engine must learn more often", f"Set t_epoch to at most {longest}.", unit="steps")  # fmt: skip
 
 
 def _answer(figure: Figure, met: bool) -> Result:

@@ -12,7 +12,10 @@ from neurotrain_hw.rules import Needs, Rule, needs_of
 SOFTWARE_WORD_BITS = 32
 """State in software is kept in words of this width: a program's choice, not a figure of a chip."""
 
-SYNAPTIC = ("weights", "tags", "gradients", "feedback matrix")
+ERROR_TRACE_BITS, SIGNAL_BITS = 24, 32
+"""What a program's modulator keeps per neuron: the filtered spikes of an error, the sum of what was fed back."""
+
+SYNAPTIC = ("weights", "wider weights", "tags", "gradients", "feedback matrix")
 """Purposes that lie in the memory for synapses where a chip has one."""
 
 
@@ -28,12 +31,16 @@ class MemoryNeed:
 
 @dataclass(frozen=True)
 class Widths:
-    """Bits of the chip's words: all state of a neuron, its membrane, a trace, a tag; None: unknown."""
+    """Bits of the chip's words: all state of a neuron, its membrane, a trace, a tag; None: unknown.
+
+    `learning_weight`: bits of a weight that learns, 0 where the chip keeps it as it is.
+    """
 
     neuron: int | None
     membrane: int | None
     trace: int | None
     tag: int | None
+    learning_weight: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ def widths_of(chip: Chip) -> Widths:
         membrane=membrane,
         trace=chip.integer("learning.trace_bits") or named,
         tag=max(synaptic, default=chip.integer("synapse.tag_bits")),
+        learning_weight=next((f.bits for f in chip.state("learning.synaptic_state") or () if f.name == "weight"), 0),
     )
 
 
@@ -145,14 +153,32 @@ def _learning_needs(needs: Needs, network: NetworkShape, widths: Widths, *, step
     pre = network.neurons_of(frozenset(w.pre for w in wirings))
     post = network.neurons_of(frozenset(w.post for w in wirings))
     gradients = sum(needs.synapse_bits.values())
+    spare = [w.synapses * max(0, widths.learning_weight - w.weight_bits) for w in wirings if needs.form]
     return [
+        _need("wider weights", sum(spare), 1),
         _need("traces", batch * (pre * len(needs.pre_traces) + post * len(needs.post_traces)), widths.trace),
         _need("tags", synapses * len(needs.tags), widths.tag),
         _feedback(needs, network),
-        _need("modulators", batch * post * len(needs.third_factors), widths.trace),
+        _need("third factors", batch * post * len(needs.third_factors), widths.trace),
+        *_modulators(needs, network, batch=batch),
         _need("gradients", synapses if gradients else 0, gradients),
         _need("spike history", batch * steps * network.senders * ("spikes" in needs.history), 1),
         _need("membrane history", batch * steps * network.neurons * ("membranes" in needs.history), widths.membrane),
+    ]
+
+
+def _modulators(needs: Needs, network: NetworkShape, *, batch: int) -> list[MemoryNeed]:
+    """State of the neurons that form M: output neurons filter their spikes, hidden ones sum what is fed back."""
+    learning = frozenset(w.post for w in network.learning)
+    neurons = {
+        role: sum(x.neurons for x in network.layers if x.role == role and x.name in learning)
+        for role in ("hidden", "output")
+    }
+    errors = needs.form == "3f" and needs.signal.startswith(("error", "target", "layer"))
+    fed_back = errors and needs.signal != "error"
+    return [
+        _need("modulators (error)", batch * neurons["output"] * errors, ERROR_TRACE_BITS),
+        _need("modulators (signal)", batch * neurons["hidden"] * fed_back, SIGNAL_BITS),
     ]
 
 
