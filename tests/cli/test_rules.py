@@ -1,0 +1,74 @@
+"""`neurotrain-hw rules`."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from neurotrain_hw.cli.rules import app
+from neurotrain_hw.rules import load_rule, rule_names
+
+runner = CliRunner()
+
+
+def test_list_shows_every_rule_and_what_runs_it() -> None:
+    result = runner.invoke(app, ["list"])
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in rule_names())
+    assert re.search(r"decolle.*nothing yet", result.stdout)
+
+
+def test_list_as_json() -> None:
+    rows = {row["rule"]: row for row in json.loads(runner.invoke(app, ["list", "--json"]).stdout)}
+    assert rows["bptt"]["memory"] == "linear" and rows["eprop"]["memory"] == "constant"
+
+
+def test_show_gives_equation_sums_and_needs() -> None:
+    result = runner.invoke(app, ["show", "reward-stdp"])
+    assert result.exit_code == 0
+    assert "dt = 2^-2*y0*x1 - 2^-2*x0*y1 - 2^-3*u0*t" in result.stdout
+    assert "tag_1" in result.stdout and "weight transport" in result.stdout
+
+
+def test_show_as_json_is_the_file_with_its_needs() -> None:
+    document = json.loads(runner.invoke(app, ["show", "pair-stdp", "--json"]).stdout)
+    assert document["dw"] == "2^-2*y0*x1 - 2^-2*x0*y1"
+    assert document["needs"]["pre_traces"] == ["x1"]
+
+
+def test_check_reads_a_text_and_points_at_a_fault() -> None:
+    good = runner.invoke(app, ["check", "2^-2*x1*y0 - 2^-2*y1*x0"])
+    assert good.exit_code == 0 and "2^-2*y0*x1 - 2^-2*x0*y1" in good.stdout
+    bad = runner.invoke(app, ["check", "x0*(2*x1)"])
+    assert bad.exit_code == 2 and "column 7" in bad.output
+    assert json.loads(runner.invoke(app, ["check", "x0*w", "--json"]).stdout) == {
+        "ok": True, "canonical": "x0*w", "right_shifts": [0],
+    }  # fmt: skip
+
+
+def test_check_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(load_rule("pair-stdp").to_toml())
+    assert runner.invoke(app, ["check", str(path)]).exit_code == 0
+    path.write_text(load_rule("pair-stdp").to_toml().replace("2f", "5f"))
+    bad = runner.invoke(app, ["check", str(path)])
+    assert bad.exit_code == 2 and "mine.toml: kind" in bad.output.replace("\n", "")
+
+
+def test_an_unknown_rule_gets_the_nearest_name() -> None:
+    result = runner.invoke(app, ["show", "pair-sdtp"])
+    assert result.exit_code == 2 and "pair-stdp" in result.output
+
+
+def test_rules_and_audit_import_neither_torch_nor_numba() -> None:
+    code = (
+        "import sys; from neurotrain_hw.rules import *; from neurotrain_hw.audit import *;"
+        "from neurotrain_hw.chips import load_chip; from neurotrain_hw.networks import load_model;"
+        "audit(load_rule('bptt'), NetworkShape.from_model(load_model('digits-fc')), load_chip('loihi2'), steps=4);"
+        "print([m for m in ('torch', 'numba', 'nir', 'h5py', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
