@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 MARKER = "<!-- command line -->"
-WIDTH = 100
+WIDTH = 78  # what a terminal of 80 columns leaves
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -24,8 +24,8 @@ def command_line_reference() -> str:
 
 
 def _sections(command: Any, *, parent: Any, name: str) -> Iterator[str]:
-    command.rich_markup_mode = None  # plain text instead of boxes
-    context = command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH)
+    settings = {**command.context_settings, "terminal_width": WIDTH}
+    context = command.context_class(command, info_name=name, parent=parent, **settings)
     path = context.command_path
     yield f"{'#' * (len(path.split()) + 1)} {path.removeprefix('neurotrain-hw ')}\n"
     yield f"```text\n$ {path} --help\n{command.get_help(context).strip()}\n```\n"

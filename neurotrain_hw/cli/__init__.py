@@ -10,6 +10,7 @@ app = typer.Typer(
     name="neurotrain-hw",
     help="Spiking networks from training to neuromorphic hardware, exactly: export, compile, run, learn, audit.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: wraps paragraphs, keeps [brackets], and need not import rich
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
