@@ -55,6 +55,7 @@ def quantise(
         notes = _losses(weight, q, quantisation.scale, where)
     else:
         q = quantisation.integers(weight, where=where)
+        notes = _at_limit(q, quantisation, where)
     if not q.any():
         raise ValueRangeError(
             "all weights round to zero", where=where, remedy="Train the layer, or give its weights more bits."
@@ -67,7 +68,6 @@ def quantise(
         )  # fmt: skip
     mixed = quantisation.sign_mode == "mixed"
     grid = 1 << (CHIP_BITS - quantisation.bits + (1 if mixed else 0))
-    notes += _at_limit(q, quantisation, where)
     return QuantisedWeights(q, quantisation.scale, stored, grid, quantisation.sign_mode, notes)
 
 
