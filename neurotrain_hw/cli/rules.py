@@ -76,30 +76,32 @@ def check_rule(
 ) -> None:
     """Check a rule file, or a sum of products, and say how it is read; a fault is shown with its column.
 
-    Ends with 0 if it is good, 2 if not. Examples:
+    `right_shifts` are the bits by which the engine shifts each product right, uncompensated. Ends with 0 if all is
+    good, 1 if there is a fault, 2 if the file is not there. Examples:
 
         neurotrain-hw rules check "2^-2*x1*y0 - 2^-2*y1*x0"
 
         neurotrain-hw rules check my_rule.toml
     """
     with output.user_errors(as_json):
+        from neurotrain_hw.errors import FormatError
         from neurotrain_hw.rules import load_rule, parse_sum
 
-        shifts: list[int] = []
-        if rule.endswith(".toml") or Path(rule).is_file():
-            found = load_rule(Path(rule))
-            sums = {target: str(text) for target, text in found.sums.items()}
-            answer: dict[str, object] = {"ok": True, "rule": found.name, **sums}
-        else:
-            text = parse_sum(rule)
-            shifts = [p.shift for p in text.products]
-            answer = {"ok": True, "canonical": str(text), "right_shifts": shifts}
+        path = Path(rule) if rule.endswith(".toml") or Path(rule).is_file() else None
+        try:
+            sums = load_rule(path).sums if path else {"text": parse_sum(rule)}
+        except FormatError as fault:
+            if path and not path.is_file():
+                raise
+            output.print_json({"ok": False} | fault.as_dict()) if as_json else typer.echo(str(fault))
+            output.stop(output.EXIT_NEGATIVE)
+        read = {k: {"canonical": str(v), "right_shifts": [p.shift for p in v.products]} for k, v in sums.items()}
         if as_json:
-            output.print_json(answer)
+            output.print_json({"ok": True} | read)
             return
-        typer.echo("good: " + "; ".join(f"{k}: {v}" for k, v in answer.items() if k != "ok"))
-        if any(shifts):
-            typer.echo("right_shifts: bits by which the engine shifts each product right, uncompensated")
+        for target, parts in read.items():
+            typer.echo(f"{target}: {parts['canonical']}   right_shifts {parts['right_shifts']}")
+        typer.echo("good")
 
 
 def _overview(rule: Rule, needs: Needs) -> dict[str, object]:

@@ -43,10 +43,11 @@ def test_check_reads_a_text_and_points_at_a_fault() -> None:
     good = runner.invoke(app, ["check", "2^-2*x1*y0 - 2^-2*y1*x0"])
     assert good.exit_code == 0 and "2^-2*y0*x1 - 2^-2*x0*y1" in good.stdout
     bad = runner.invoke(app, ["check", "x0*(2*x1)"])
-    assert bad.exit_code == 2 and "column 7" in bad.output
-    assert json.loads(runner.invoke(app, ["check", "x0*w", "--json"]).stdout) == {
-        "ok": True, "canonical": "x0*w", "right_shifts": [0],
-    }  # fmt: skip
+    assert bad.exit_code == 1 and "column 7" in bad.stdout
+    shifts = json.loads(runner.invoke(app, ["check", "x0*x1*w", "--json"]).stdout)
+    assert shifts == {"ok": True, "text": {"canonical": "x0*x1*w", "right_shifts": [5]}}
+    fault = json.loads(runner.invoke(app, ["check", "x0**w", "--json"]).stdout)
+    assert fault["ok"] is False and fault["what"] == "'**' is no operator at column 4"
 
 
 def test_check_reads_a_file(tmp_path: Path) -> None:
@@ -55,7 +56,8 @@ def test_check_reads_a_file(tmp_path: Path) -> None:
     assert runner.invoke(app, ["check", str(path)]).exit_code == 0
     path.write_text(load_rule("pair-stdp").to_toml().replace("2f", "5f"))
     bad = runner.invoke(app, ["check", str(path)])
-    assert bad.exit_code == 2 and "mine.toml: kind" in bad.output.replace("\n", "")
+    assert bad.exit_code == 1 and "mine.toml: kind" in bad.stdout.replace("\n", "")
+    assert runner.invoke(app, ["check", str(tmp_path / "none.toml")]).exit_code == 2
 
 
 def test_an_unknown_rule_gets_the_nearest_name() -> None:
