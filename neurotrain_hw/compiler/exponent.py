@@ -23,24 +23,29 @@ def unit_of(weights: QuantisedWeights, weight_exp: int) -> float:
 
 
 def choose_weight_exp(weights: QuantisedWeights, lif: Lif, chip: Chip, name: str) -> int:
-    """The largest exponent from 0 to 7 with threshold mantissas below 2^12 and no wrap of u whatever the input.
+    """The largest exponent with threshold mantissas below 2^12 and no wrap of u whatever the input, else the smallest.
 
-    Where no exponent avoids the wrap, 0 is taken (`range_notes` says so). Exponents below 0 are never chosen: they
-    floor the weighted sum. Raises ValueRangeError where even 0 makes a threshold longer than 17 bits.
+    Exponents that would floor a weighted sum are not chosen: weights are multiples of their grid, so that an exponent
+    down to -log2(grid) shifts out zeros only. Raises ValueRangeError where even the smallest makes a threshold longer
+    than 17 bits.
     """
-    top = chip.integer("synapse.weight_exp_max")
+    low, high = _exponents(chip)
+    low = max(low, -_exact_shift(weights))
     peak = _peak(weights)
-    for exp in range(_EXP_MAX if top is None else min(top, _EXP_MAX), 0, -1):
-        largest = float(lif.threshold.max()) / (unit_of(weights, exp) * (1 << VTH_SHIFT))
-        if largest < _VTH_WANTED and (peak << exp + VTH_SHIFT) < STATE_LIMIT:
+
+    def mantissa(exp: int) -> float:
+        return float(lif.threshold.max()) / (unit_of(weights, exp) * (1 << VTH_SHIFT))
+
+    for exp in range(high, low - 1, -1):
+        if mantissa(exp) < _VTH_WANTED and peak * 2.0 ** (exp + VTH_SHIFT) < STATE_LIMIT:
             return exp
-    need = float(lif.threshold.max()) / (unit_of(weights, 0) * (1 << VTH_SHIFT))
-    if need > VTH_MAX:
+    if mantissa(low) > VTH_MAX:
         raise ValueRangeError(
-            f"the threshold is worth {need / weights.grid:.0f} steps of the weights' scale", where=f"node '{name}'",
-            need=f"{need:.0f}", limit=f"{VTH_MAX} (17 bits)", remedy="Train with larger weights or a lower threshold.",
+            "the threshold is too large beside the weights", where=f"node '{name}'",
+            need=f"a mantissa of {mantissa(low):.0f}", limit=f"{VTH_MAX} (17 bits)",
+            remedy="Train with larger weights or a lower threshold.",
         )  # fmt: skip
-    return 0
+    return low
 
 
 def range_notes(
@@ -57,12 +62,11 @@ def range_notes(
 
     Raises ValueRangeError for an exponent outside the chip's range, or -7..7 where the chip file gives none.
     """
-    low, high = chip.integer("synapse.weight_exp_min"), chip.integer("synapse.weight_exp_max")
-    low, high = -_EXP_MAX if low is None else low, _EXP_MAX if high is None else high
+    low, high = _exponents(chip)
     if not low <= weight_exp <= high:
         raise ValueRangeError(f"a weight_exp of {weight_exp}", where=where, need=f"{low}..{high}")
     notes = []
-    if weight_exp < 0:
+    if -weight_exp > _exact_shift(weights):
         notes.append(f"{where}: weight_exp {weight_exp} floors every weighted sum to a multiple of 2^{-weight_exp}")
     peak = _peak(weights) * 2.0 ** (weight_exp + VTH_SHIFT)
     if peak >= STATE_LIMIT:
@@ -77,6 +81,17 @@ def range_notes(
             f"in {hold} steps in a row"
         )
     return notes
+
+
+def _exponents(chip: Chip) -> tuple[int, int]:
+    """Smallest and largest exponent of a chip; -7..7, Loihi's, where the chip file gives none."""
+    low, high = chip.integer("synapse.weight_exp_min"), chip.integer("synapse.weight_exp_max")
+    return -_EXP_MAX if low is None else low, _EXP_MAX if high is None else high
+
+
+def _exact_shift(weights: QuantisedWeights) -> int:
+    """By how many bits every weighted sum can be shifted right without loss."""
+    return weights.grid.bit_length() - 1
 
 
 def _peak(weights: QuantisedWeights) -> int:
