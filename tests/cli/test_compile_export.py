@@ -1,0 +1,86 @@
+"""The verbs `compile` and `export`: files in, files out, and what they say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from graphs import chain
+from typer.testing import CliRunner
+
+from neurotrain_hw.cli.compile import compile_
+from neurotrain_hw.cli.export import export
+from neurotrain_hw.interchange import read_nir, write_nir
+from neurotrain_hw.program_file import load_program
+
+app = typer.Typer()
+app.command("compile")(compile_)
+app.command("export")(export)
+
+
+def run(*arguments: object):
+    """The result of a command line."""
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A NIR file of ours, in a run folder."""
+    path = tmp_path / "run" / "model.nir"
+    write_nir(path, chain([64, 128, 10]))
+    return path
+
+
+def test_compile_writes_a_program_and_tells_of_it(network, tmp_path):
+    out = tmp_path / "digits.nhw"
+    result = run("compile", network, "--target", "loihi2", "--steps", 20, "--out", out, "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    program = load_program(out)
+    assert program.chip == "loihi2" and program.timing.sample_steps == document["steps"] == 20
+    assert [row["weights"] for row in document["layers"]] == [c.name for c in program.connections]
+    assert sum(row["need_bits"] for row in document["memory"]) == sum(row.need_bits for row in program.memory)
+    assert document["notes"] == list(program.notes)
+
+
+def test_compile_prints_tables(network, tmp_path):
+    result = run("compile", network, "--target", "loihi1", "--steps", 20, "--out", tmp_path / "x.nhw")
+    assert result.exit_code == 0
+    for word in ("Layers", "l2_weights", "synapse memory", "block overhead", "note: l1: decay 0.9 becomes"):
+        assert word in result.stdout
+
+
+def test_a_network_too_large_is_a_negative_answer_and_leaves_no_file(tmp_path):
+    write_nir(tmp_path / "x.nir", chain([5000, 3]))
+    result = run("compile", tmp_path / "x.nir", "--target", "loihi1", "--steps", 5, "--out", tmp_path / "x.nhw")
+    assert result.exit_code == 1 and "5,000 input axons, limit 4,096" in result.stderr
+    assert not (tmp_path / "x.nhw").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"--target": "loihi3"}, "Did you mean"),
+        ({"--dialect": "nir"}, "--dt"),
+        ({"--dialect": "norse"}, "not read yet"),
+        ({"--steps": 0}, "at least 1"),
+    ],
+)
+def test_usage_errors(network, tmp_path, change, words):
+    options = {"--target": "loihi2", "--steps": 20, "--out": tmp_path / "x.nhw"} | change
+    result = run("compile", network, *[part for option in options.items() for part in option])
+    assert result.exit_code == 2 and words in result.stderr
+
+
+def test_export_copies_the_network_of_a_run(network, tmp_path):
+    result = run("export", network.parent, "--out", tmp_path / "y.nir")
+    assert result.exit_code == 0 and "8-bit integers" in result.stdout
+    assert read_nir(tmp_path / "y.nir").meaning == read_nir(network).meaning
+
+
+def test_export_of_nothing_and_to_nowhere(network, tmp_path):
+    result = run("export", tmp_path, "--out", tmp_path / "y.nir", "--json")
+    assert result.exit_code == 2 and json.loads(result.stdout)["error"] == "DataUnavailableError"
+    result = run("export", network.parent, "--format", "onnx", "--out", tmp_path / "y.onnx")
+    assert result.exit_code == 2 and "onnx" in result.stderr

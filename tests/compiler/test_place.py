@@ -1,0 +1,162 @@
+"""Placement and memory map, against sums made by hand from the chip files' figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import chain
+
+from neurotrain_hw.chips import load_chip
+from neurotrain_hw.compiler import compile_graph, layer_rows, memory_rows, place, pool_rows
+from neurotrain_hw.errors import CapacityError, ValueRangeError
+from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
+
+LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
+LIF = {"du": 4095, "dv": 410, "vth": 4000, "bias_mant": 0, "bias_exp": 0}
+
+
+def layer(n_pre: int, n_post: int, *, kind: str = "dense", modulator: Modulator | None = None, **changes) -> Program:
+    """One connection from an input to neurons, in integers."""
+    weights = changes.pop("weights", np.full((n_post, n_pre), 2, np.int16))
+    return Program(
+        name="layer",
+        populations=(
+            Population("in", "input", (n_pre,)),
+            Population("n", "lif", (n_post,), LIF, modulator),
+        ),
+        connections=(Connection("w", kind, "in", "n", weights, **changes),),  # type: ignore[arg-type]
+    )
+
+
+def bits(program: Program) -> dict[str, int]:
+    """Bits by purpose, over all cores."""
+    found: dict[str, int] = {}
+    for row in program.memory:
+        found[row.purpose] = found.get(row.purpose, 0) + row.need_bits
+    return found
+
+
+def test_the_digits_network_lies_on_one_core_of_loihi2():
+    program = place(compile_graph(chain([64, 128, 10]), LOIHI2, steps=20), LOIHI2)
+    assert [(s.population, s.first, s.last, s.chip, s.core) for s in program.placement] == [
+        ("l1", 0, 128, 0, 0), ("l2", 0, 10, 0, 0),
+    ]  # fmt: skip
+    assert bits(program) == {
+        "weights": 8 * (64 * 128 + 128 * 10),
+        "neuron state (u, v)": (24 + 24) * 138,
+        "neuron parameters": 2 * (12 + 12 + 17 + 13 + 3),  # shared by each layer's neurons
+    }
+    assert {row.pool: row.limit_bits for row in program.memory} == {"core memory": 196608 * 8}
+    (pool,) = pool_rows(program.memory)
+    assert pool.need_bits == sum(bits(program).values())
+
+
+def test_loihi1_stores_synapses_in_blocks():
+    """An axon onto 128 neurons: two blocks of 64 x 8 bits, each with 10 bits more, filled up to 64-bit words."""
+    program = place(compile_graph(chain([64, 128]), LOIHI1, steps=20), LOIHI1)
+    block = -(-(64 * 8 + 10) // 64) * 64
+    assert bits(program)["weights"] + bits(program)["block overhead"] == 64 * 2 * block
+    pools = {row.pool: row.limit_bits for row in program.memory}
+    assert pools == {"synapse memory": 131072 * 8, "neuron records": 1024 * 24 * 8}
+    assert bits(program)["neuron records (state and parameters)"] == 128 * 24 * 8
+
+
+def test_a_layer_that_a_core_cannot_hold_is_split():
+    """196608 bytes hold 196 neurons of 1000 synapses of 8 bits with 6 bytes of state each."""
+    program = place(layer(1000, 500), LOIHI2)
+    per_neuron, shared = 1000 * 8 + 48, 12 + 12 + 17 + 13 + 3
+    fit = (196608 * 8 - shared) // per_neuron
+    assert [(s.first, s.last, s.core) for s in program.placement] == [
+        (0, fit, 0), (fit, 2 * fit, 1), (2 * fit, 500, 2),
+    ]  # fmt: skip
+    for pool in pool_rows(program.memory):
+        assert pool.need_bits <= pool.limit_bits
+
+
+def test_every_neuron_lies_on_one_core_whatever_the_sizes():
+    program = place(compile_graph(chain([300, 900, 700, 20]), LOIHI1, steps=20), LOIHI1)
+    for name in ("l1", "l2", "l3"):
+        covered = [k for s in program.placement if s.population == name for k in range(s.first, s.last)]
+        assert covered == list(range(program.population(name).n))
+    assert all(0 <= s.core < 128 and s.chip == 0 for s in program.placement)
+    assert all(pool.limit_bits is None or pool.need_bits <= pool.limit_bits for pool in pool_rows(program.memory))
+
+
+def test_a_network_larger_than_the_chip_is_refused_with_need_and_limit_and_fits_on_more_chips():
+    program = layer(4000, 10_000)
+    with pytest.raises(CapacityError) as raised:
+        place(program, LOIHI2)
+    error = raised.value
+    assert "layer 'n'" in error.where and error.limit == "128 cores" and error.exit_code == 1
+    needed = int(str(error.need).split()[0])
+    assert needed == -(-10_000 // (196608 * 8 // (4000 * 8 + 48)))
+    chips = -(-needed // 128)
+    assert f"{chips} chips" in error.remedy
+    placed = place(program, LOIHI2, chips=chips)
+    assert {s.chip for s in placed.placement} == set(range(chips))
+    with pytest.raises(ValueRangeError):
+        place(program, LOIHI2, chips=0)
+
+
+def test_a_neuron_too_large_for_a_core_is_refused():
+    with pytest.raises(CapacityError, match=r"layer 'n', chip 0 core 0.*bits of core memory"):
+        place(layer(200_000, 1), LOIHI2)
+    with pytest.raises(CapacityError, match=r"5,000 input axons, limit 4,096"):
+        place(layer(5000, 1), LOIHI1)
+
+
+def test_sparse_connections_store_what_is_there_with_its_index():
+    weights = np.zeros((100, 50), np.int16)
+    weights[::10, :] = 2
+    found = bits(place(layer(50, 100, kind="sparse", weights=weights), LOIHI2))
+    assert found["weights"] == 8 * 10 * 50
+    assert found["synapse indices"] == 7 * 10 * 50  # 100 targets take 7 bits
+
+
+def test_delays_take_their_bits():
+    delays = np.zeros((100, 50), np.int32)
+    assert bits(place(layer(50, 100, kind="delay_dense", delays=delays), LOIHI2))["delays"] == 6 * 100 * 50
+
+
+def test_learning_takes_traces_tags_and_the_modulators_state():
+    rule = Plasticity("3f", dw="2^-2*u0*x1*y1 - 2^-2*u0*x1*y2", dt="x0*y1", traces={"x1_impulse": 16, "x1_tau": 10})
+    modulator = Modulator("feedback", psi="box", psi_halfwidth=1000)
+    found = bits(place(layer(50, 100, modulator=modulator, plasticity=rule), LOIHI2))
+    assert found["weights"] == 9 * 50 * 100  # the learning engine's 9 signed bits
+    assert found["tags"] == 9 * 50 * 100  # tag_1, which dt changes
+    assert found["pre traces"] == 7 * 50  # x1
+    assert found["post traces"] == 7 * 2 * 100  # y1 and y2
+    assert found["modulator state"] == 32 * 100  # the sum of its signal port
+
+
+def test_pre_traces_are_kept_on_every_core_that_has_synapses():
+    rule = Plasticity("2f", dw="2^-2*x1*y0 - 2^-2*x2*y0")
+    program = place(layer(1000, 500, plasticity=rule), LOIHI2)
+    cores = len({s.core for s in program.placement})
+    assert cores > 1 and bits(program)["pre traces"] == cores * 2 * 7 * 1000
+
+
+def test_parameters_of_each_neuron_take_their_bits():
+    program = layer(5, 10)
+    parameters = {**LIF, "vth": np.arange(1, 11, dtype=np.int32)}
+    program = replace(program, populations=(program.populations[0], Population("n", "lif", (10,), parameters)))
+    assert bits(place(program, LOIHI2))["neuron parameters"] == 17 * 10 + 12 + 12 + 13 + 3
+
+
+def test_memory_rows_place_a_program_that_lies_nowhere_yet():
+    program = layer(50, 100)
+    assert memory_rows(program, LOIHI2) == place(program, LOIHI2).memory
+    placed = place(program, LOIHI2)
+    assert memory_rows(placed, LOIHI2) == placed.memory
+
+
+def test_the_summary_gives_back_the_graphs_units():
+    graph = chain([20, 30, 6], bits=None)
+    program = place(compile_graph(graph, LOIHI2, steps=20), LOIHI2)
+    first, second = layer_rows(graph, program)
+    assert (first.weights, first.neurons, first.n_post, first.n_pre) == ("l1_weights", "l1", 30, 20)
+    assert second.cores == 1
+    assert 0 < first.weight_error <= 0.5 / 127 + 1e-9  # half a step of 127
+    assert first.threshold == pytest.approx(1, rel=1e-3) and first.threshold_wanted == 1
