@@ -1,0 +1,75 @@
+"""`neurotrain-hw models`: the network architectures that come with the package, and checks of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from neurotrain_hw.cli import output
+
+models = typer.Typer(name="models", help="Network architectures: list, show, check.", no_args_is_help=True)
+
+ModelArgument = Annotated[str, typer.Argument(help="Name of a model, or a model file (TOML).")]
+
+
+@models.command("list")
+def list_models(as_json: output.JsonOption = False) -> None:
+    """List the architectures that come with the package.
+
+    Example: neurotrain-hw models list
+    """
+    with output.user_errors(as_json):
+        from neurotrain_hw.networks import load_model, model_names
+
+        specs = [load_model(name) for name in model_names()]
+        if as_json:
+            output.print_json([asdict(spec) for spec in specs])
+            return
+        rows = [(s.name, "-".join(map(str, s.sizes)), s.synapses, s.steps, s.dataset, s.summary) for s in specs]
+        output.table("models", ("name", "neurons", "synapses", "steps", "dataset", "what it is"), rows)
+
+
+@models.command("show")
+def show_model(model: ModelArgument, as_json: output.JsonOption = False) -> None:
+    """Show the layers of one architecture.
+
+    Example: neurotrain-hw models show digits-fc
+    """
+    with output.user_errors(as_json):
+        from neurotrain_hw.networks import load_model
+
+        spec = load_model(model)
+        if as_json:
+            output.print_json(asdict(spec))
+            return
+        rows = [
+            (
+                layer.name,
+                layer.neurons,
+                n_pre * layer.neurons,
+                layer.beta,
+                layer.threshold,
+                layer.weight_bits or "float",
+            )
+            for n_pre, layer in zip(spec.sizes, spec.layers, strict=False)
+        ]
+        title = f"{spec.name}: {spec.summary}; {spec.inputs} inputs, {spec.steps} steps of {spec.dt_s:g} s"
+        output.table(title, ("layer", "neurons", "synapses", "beta", "threshold", "weight bits"), rows)
+
+
+@models.command("check")
+def check_model(model: ModelArgument, as_json: output.JsonOption = False) -> None:
+    """Check a model file against the schema; names key and expected value of the first fault (exit code 2).
+
+    Example: neurotrain-hw models check my-model.toml
+    """
+    with output.user_errors(as_json):
+        from neurotrain_hw.networks import load_model
+
+        spec = load_model(model)
+        if as_json:
+            output.print_json({"model": spec.name, "valid": True})
+        else:
+            typer.echo(f"{spec.name}: valid, {'-'.join(map(str, spec.sizes))}, {spec.synapses} synapses")

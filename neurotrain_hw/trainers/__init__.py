@@ -1,0 +1,31 @@
+"""Training rules, one file each, and what they share; torch is imported only when training starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
+from neurotrain_hw.trainers.settings import BpttSettings, EpropSettings, RunSettings, default_settings, trainable_rules
+
+if TYPE_CHECKING:
+    from neurotrain_hw.trainers.evaluate import accuracy, spike_counts
+    from neurotrain_hw.trainers.loop import Report, train
+    from neurotrain_hw.trainers.memory import measure_learning_bytes
+
+__all__ = [
+    "BpttSettings", "EpropSettings", "Report", "RunSettings", "TrainedRun", "accuracy", "default_settings",
+    "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
+]  # fmt: skip
+
+_LAZY = {
+    "Report": "loop", "accuracy": "evaluate", "measure_learning_bytes": "memory", "spike_counts": "evaluate",
+    "train": "loop",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

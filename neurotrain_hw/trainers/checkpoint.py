@@ -1,0 +1,100 @@
+"""Checkpoints: the whole state of a run between two epochs, in one .npz written in one step."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from neurotrain_hw.errors import FormatError
+from neurotrain_hw.files import replacing
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass
+class Progress:
+    """Where a run stands: metrics of the epochs done, and the shadow weights of the best of them on validation."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: Arrays = field(default_factory=dict)
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+
+def save(
+    path: Path,
+    *,
+    settings: dict[str, Any],
+    progress: Progress,
+    parameters: dict[str, torch.nn.Parameter],
+    optimizer: torch.optim.Adam,
+) -> None:
+    """Write shadow weights, Adam's moments, the best weights and the metrics; a file that is there is replaced."""
+    document = {
+        "settings": settings, "history": progress.history, "best_epoch": progress.best_epoch,
+        "seconds": progress.seconds,
+    }  # fmt: skip
+    arrays: dict[str, npt.NDArray[Any]] = {"document": np.array(json.dumps(document))}
+    for name, parameter in parameters.items():
+        arrays[f"shadow/{name}"] = parameter.detach().numpy()
+        arrays[f"best/{name}"] = progress.best[name]
+        for key, value in optimizer.state[parameter].items():
+            arrays[f"adam/{name}/{key}"] = value.numpy()
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def load(
+    path: Path,
+    *,
+    settings: dict[str, Any],
+    parameters: dict[str, torch.nn.Parameter],
+    optimizer: torch.optim.Adam,
+) -> Progress:
+    """Put weights and optimiser back as they were saved.
+
+    Raises FormatError where the file is damaged or belongs to a run with other settings.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        document = json.loads(str(arrays["document"]))
+        check_settings(document["settings"], settings, where=str(path))
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(torch.from_numpy(arrays[f"shadow/{name}"]))
+                prefix = f"adam/{name}/"
+                optimizer.state[parameter] = {
+                    key.removeprefix(prefix): torch.from_numpy(value)
+                    for key, value in arrays.items()
+                    if key.startswith(prefix)
+                }
+        best = {name: arrays[f"best/{name}"] for name in parameters}
+        return Progress(document["history"], best, document["best_epoch"], document["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+        raise FormatError(
+            f"the checkpoint cannot be read: {error}", where=str(path), remedy="Delete it; the run then starts anew."
+        ) from error
+
+
+def check_settings(found: dict[str, Any], wanted: dict[str, Any], *, where: str) -> None:
+    """Raise FormatError naming the settings in which an earlier run in this folder differs."""
+    # through JSON, which turns tuples into lists
+    wanted = json.loads(json.dumps(wanted))
+    differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if differing:
+        raise FormatError(
+            f"this folder holds a run with another {', '.join(differing)}", where=where,
+            remedy="Choose another folder, or delete this one.",
+        )  # fmt: skip

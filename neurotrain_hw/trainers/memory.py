@@ -1,0 +1,79 @@
+"""What learning from one sample takes in memory, measured: the peak of tensor bytes alive at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from neurotrain_hw.networks.network import build
+from neurotrain_hw.networks.spec import ModelSpec
+from neurotrain_hw.trainers import bptt, eprop
+from neurotrain_hw.trainers.settings import EpropSettings, default_settings
+
+
+def measure_learning_bytes(rule: str, spec: ModelSpec, steps: int) -> int:
+    """Peak bytes of all tensors made while the gradients of one sample of `steps` steps are formed.
+
+    Weights and the sample's spikes exist before and are not counted; everything that the rule keeps or forms (states,
+    traces, gradients, what autograd saves for the way back) is. Measured on float weights: what a quantiser forms on
+    the host is no need of the rule. Raises UnknownNameError for an unknown rule.
+    """
+    settings = default_settings(rule)
+    network = build(spec, weight_bits=None, seed=0)
+    spikes = torch.rand(steps, 1, spec.inputs, generator=torch.Generator().manual_seed(0)) < 0.3
+    spikes, labels = spikes.to(torch.uint8), torch.zeros(1, dtype=torch.int64)
+    with LiveBytes(apart_from=[*network.parameters(), *network.buffers(), spikes, labels]) as live:
+        if isinstance(settings, EpropSettings):
+            eprop.accumulate(network, spikes, labels, settings)
+        else:
+            bptt.accumulate(network, spikes, labels, settings)
+    return live.peak
+
+
+class LiveBytes(TorchDispatchMode):
+    """Watches every torch operation; `peak` is the largest sum of storages that were alive together.
+
+    Storages that die are noticed at the next sweep. A sweep waits until 1/64 of what is alive may have died, so that
+    with few tensors alive every operation is seen, and with very many the peak is at most 1/64 too low.
+    """
+
+    def __init__(self, *, apart_from: Iterable[torch.Tensor]) -> None:
+        super().__init__()
+        self.peak = 0
+        self._apart = {tensor.untyped_storage()._cdata for tensor in apart_from}
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._bound = 0
+        self._new = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        # operands too: what autograd's own code makes is seen when it is first used
+        for leaf in tree_leaves((args, kwargs, result)):
+            if isinstance(leaf, torch.Tensor):
+                self._note(leaf.untyped_storage())
+        if self._bound > self.peak and self._new * 64 >= len(self._alive):
+            self._sweep()
+        return result
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._sweep()
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._apart or (key in self._alive and not self._alive[key][0].expired()):
+            return
+        self._alive[key] = (StorageWeakRef(storage), storage.nbytes())
+        self._bound += storage.nbytes()
+        self._new += 1
+
+    def _sweep(self) -> None:
+        self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
+        self._bound = sum(size for _, size in self._alive.values())
+        self._new = 0
+        self.peak = max(self.peak, self._bound)
