@@ -25,7 +25,7 @@ from neurotrain_hw.program_file import save_program
 from neurotrain_hw.simulator.run import Run
 
 WORKER = Path(__file__).parent / "worker" / "run.py"
-ThirdFactors = Mapping[str, Mapping[str, npt.NDArray[np.int32]]]
+ThirdFactors = Mapping[str, npt.NDArray[np.int32]]
 _TRACES = ("x1", "x2", "y1", "y2", "y3")
 _TAIL = 12
 
@@ -35,7 +35,7 @@ def simulate(
     inputs: Mapping[str, EventStream],
     *,
     steps: int,
-    record: Iterable[str] = (),
+    record: Iterable[str] | None = None,
     learn: bool = True,
     third_factors: ThirdFactors | None = None,
     timeout_s: float | None = None,
@@ -43,16 +43,17 @@ def simulate(
 ) -> Run:
     """Run a program in Lava for `steps` steps; what comes back is as from the simulator, without counters.
 
-    `inputs`: a stream for every input population. `record`: keys `<population>.spikes`, `.u`, `.v`, `.y1`, `.y2`
-    and `<connection>.weights@epochs` (`tag_1`, `tag_2` likewise). Weights, tags and traces of learning connections
-    always come back (traces only where `learn`). `third_factors`: recorded `y1`, `y2`, `y3`, int32 (steps, n_post)
-    each, per three-factor connection, in place of a modulator's. `timeout_s` None: 120 s and 0.25 s a step.
+    `inputs`: a stream for each input population; after a short one comes silence, a missing one is silent. `record`:
+    keys `<population>.spikes`, `.u`, `.v`, `.y1`, `.y2` and `<connection>.weights@epochs` (`tag_1`, `tag_2`
+    likewise); by default the spikes of the program's outputs. Weights, tags and traces of learning connections always
+    come back (traces only where `learn`). `third_factors`: per three-factor connection, int32 (3, steps, n_post), the
+    y1, y2 and y3 delivered at each step in place of a modulator's. `timeout_s` None: 120 s and 0.25 s a step.
     `python`: another interpreter than that of the installed environment.
     Raises UnsupportedError for what Lava cannot express, LavaUnavailableError, and LavaRunError with Lava's last lines.
     """
-    factors = third_factors or {}
+    keys = tuple(f"{name}.spikes" for name in program.outputs) if record is None else record
     return run_job(
-        program, inputs, steps=steps, record=record, learn=learn, third_factors=factors,
+        program, inputs, steps=steps, record=keys, learn=learn, third_factors=third_factors,
         timeout_s=timeout_s, python=python or lava_python(),
     )[0]  # fmt: skip
 
@@ -97,19 +98,15 @@ def _write_job(
 ) -> dict[str, str]:
     """Write what the worker reads; returns the file that it will write for each key."""
     arrays: dict[str, npt.NDArray[Any]] = {}
-    for number, stream in enumerate(inputs.values()):
-        window = stream.window(0, steps)
+    for number, name in enumerate(program.inputs):
+        window = _stream(program, inputs, name, steps)
         arrays |= {f"i{number}.indptr": window.indptr, f"i{number}.index": window.index}
         arrays[f"i{number}.values"] = window.values()
     for number, (name, rows) in enumerate(factors.items()):
-        n = program.population(program.connection(name).post).n
-        for factor in ("y1", "y2", "y3"):
-            values = np.asarray(rows.get(factor, np.zeros((steps, n))), np.int32)
-            if values.shape != (steps, n):
-                raise ValueRangeError(
-                    f"third factor {factor} has shape {values.shape}", where=f"connection '{name}'", need=(steps, n)
-                )
-            arrays[f"f{number}.{factor}"] = values
+        need = (3, steps, program.population(program.connection(name).post).n)
+        if rows.shape != need:
+            raise ValueRangeError(f"third factors of shape {rows.shape}", where=f"connection '{name}'", need=need)
+        arrays |= {f"f{number}.y{k + 1}": np.asarray(rows[k], np.int32) for k in range(3)}
     learning = [c.name for c in program.connections if c.plasticity is not None]
     from_worker = [k for k in keys if k.removesuffix(".spikes") not in program.inputs]
     from_worker += [f"{name}.{part}" for name in learning for part in ("weights", "tag_1", "tag_2", *_TRACES)]
@@ -117,7 +114,7 @@ def _write_job(
     job = {
         "steps": steps,
         "learn": learn,
-        "inputs": {name: f"i{number}" for number, name in enumerate(inputs)},
+        "inputs": {name: f"i{number}" for number, name in enumerate(program.inputs)},
         "third_factors": {name: f"f{number}" for number, name in enumerate(factors)},
         "record": [{"key": key, "file": file} for key, file in files.items()],
     }
@@ -189,6 +186,12 @@ def _tail(folder: Path) -> str:
     return ""
 
 
+def _stream(program: Program, inputs: Mapping[str, EventStream], name: str, steps: int) -> EventStream:
+    if name not in inputs:
+        return EventStream.empty(steps, program.population(name).n)
+    return inputs[name].window(0, steps)
+
+
 def _run(
     program: Program,
     inputs: Mapping[str, EventStream],
@@ -202,7 +205,7 @@ def _run(
     for key in keys:
         name = key.removesuffix(".spikes")
         if name in program.inputs:
-            spikes[name] = inputs[name].window(0, steps)
+            spikes[name] = _stream(program, inputs, name, steps)
         elif name != key:
             spikes[name] = EventStream.from_dense(found[key], dt_s=dt_s)
     learning = [c.name for c in program.connections if c.plasticity is not None]

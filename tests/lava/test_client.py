@@ -88,6 +88,7 @@ def _each_synapse_rounds_alone() -> Program:
             UnsupportedError,
             "this one is delay_dense",
         ),
+        (_program(kind="delay_dense", delays=np.full((2, 3), 4, np.int32), max_delay=3), UnsupportedError, "limit 3"),
         (_each_synapse_rounds_alone(), UnsupportedError, "one random number for all synapses, not 'each'"),
         (_program(plasticity=replace(STDP, dw=None)), UnsupportedError, "at least one of dw, dd and dt"),
         (_program(plasticity=replace(STDP, dw="x0**2")), RuleSyntaxError, "x0"),
@@ -107,8 +108,9 @@ def test_wrong_requests_are_named() -> None:
     python = Path("/nonexistent/python")
     with pytest.raises(UnknownNameError, match=r"Did you mean out\.spikes"):
         lava.simulate(_program(), _ones(5), steps=5, record=("out.spike",), python=python)
-    with pytest.raises(RangeError, match="no stream"):
-        lava.simulate(_program(), {}, steps=5, python=python)
+    with pytest.raises(RangeError, match="third factors of shape"):
+        program = _program(plasticity=replace(STDP, kind="3f"))
+        lava.simulate(program, {}, steps=5, third_factors={"c": np.zeros((3, 5, 3), np.int32)}, python=python)
     with pytest.raises(RangeError, match="has 2 neurons"):
         lava.simulate(_program(), _ones(5, 2), steps=5, python=python)
     with pytest.raises(UnknownNameError, match="'other'"):
