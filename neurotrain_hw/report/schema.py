@@ -1,0 +1,215 @@
+"""The keys of `results.json`: what each holds, in a notation that `document.check` reads.
+
+A mapping is an object, a list an array of its one item; `Map` is an object with any keys. A key that ends in `?` may
+be missing or null (`<key>_reason` then says why); `Null(x)` must be there and may be null. `SAME` names arrays of an
+object that must be of one length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+SAME = "="
+TEXT, NUMBER, WHOLE, FLAG, PLAIN = "a text", "a number", "a whole number", "true or false", "a text or a number"
+
+
+@dataclass(frozen=True)
+class Null:
+    """`kind`, or null for unknown."""
+
+    kind: Any
+
+
+@dataclass(frozen=True)
+class Map:
+    """An object with any keys, all of whose values are of `kind`."""
+
+    kind: Any
+
+
+_SERIES = [Null(NUMBER)]
+
+HEADER: dict[str, Any] = {
+    "title?": TEXT,
+    "created?": TEXT,
+    "kind?": TEXT,
+    "seed?": WHOLE,
+    "machine?": TEXT,
+}
+
+SECTIONS: dict[str, Any] = {
+    "headline": [{"label": TEXT, "value": Null(PLAIN), "note?": TEXT}],
+    "log": [{"step": TEXT, "title": TEXT, "seconds?": NUMBER, "text": TEXT}],
+    "training": [
+        {
+            "rule": TEXT,
+            "title?": TEXT,
+            "seeds?": [WHOLE],
+            "test_accuracy?": _SERIES,
+            "validation_accuracy?": _SERIES,
+            "quantised_accuracy?": _SERIES,
+            "float_accuracy?": _SERIES,
+            "curve?": [{"epoch": NUMBER, "loss?": NUMBER, "validation_accuracy?": NUMBER}],
+            "seconds?": NUMBER,
+            "learning_bytes?": {"steps": [NUMBER], "bytes": _SERIES, SAME: ("steps", "bytes")},
+        }
+    ],
+    "accuracy": {
+        "samples?": WHOLE,
+        "chance?": NUMBER,
+        "columns": [TEXT],
+        "rows": [
+            {
+                "network": TEXT,
+                "values": _SERIES,
+                "differing_spikes?": WHOLE,
+                "compared_spikes?": WHOLE,
+                "lava_reason?": TEXT,
+            }
+        ],
+    },
+    "program": {
+        "name?": TEXT,
+        "chip?": TEXT,
+        "layers?": [
+            {
+                "name": TEXT,
+                "kind?": TEXT,
+                "neurons?": WHOLE,
+                "vth?": PLAIN,
+                "dv?": PLAIN,
+                "weight_exp?": WHOLE,
+                "weight_bits?": WHOLE,
+                "threshold_error?": NUMBER,
+                "decay_error?": NUMBER,
+            }
+        ],
+        "placement?": [{"population": TEXT, "first": WHOLE, "last": WHOLE, "chip": WHOLE, "core": WHOLE}],
+        "memory?": [
+            {
+                "chip": WHOLE,
+                "core": WHOLE,
+                "purpose": TEXT,
+                "need_bits": Null(WHOLE),
+                "pool": TEXT,
+                "limit_bits": Null(WHOLE),
+            }
+        ],
+        "notes?": [TEXT],
+    },
+    "on_chip": {
+        "chance?": NUMBER,
+        "samples_per_epoch?": WHOLE,
+        "rule?": TEXT,
+        "equation?": TEXT,
+        "curves?": [
+            {
+                "label": TEXT,
+                "control?": FLAG,
+                "samples": [NUMBER],
+                "mean": _SERIES,
+                "low?": _SERIES,
+                "high?": _SERIES,
+                SAME: ("samples", "mean", "low", "high"),
+            }
+        ],
+        "table?": [
+            {
+                "label": TEXT,
+                "control?": FLAG,
+                "seeds?": [WHOLE],
+                "test_accuracy": _SERIES,
+                "mean?": NUMBER,
+                "spread?": NUMBER,
+                SAME: ("seeds", "test_accuracy"),
+            }
+        ],
+        "lava?": {
+            "steps": WHOLE,
+            "differing_weights": WHOLE,
+            "compared_weights?": WHOLE,
+            "differing_spikes?": WHOLE,
+        },
+    },
+    "sram": {
+        "limit_bits": Null(WHOLE),
+        "limit_source?": TEXT,
+        "steps": [NUMBER],
+        "rules": [
+            {
+                "rule": TEXT,
+                "title?": TEXT,
+                "bits": _SERIES,
+                "verdict?": TEXT,
+                "reason?": TEXT,
+                "purposes?": [{"purpose": TEXT, "bits": Null(NUMBER)}],
+            }
+        ],
+    },
+    "events": {
+        "per?": TEXT,
+        "connections?": [
+            {
+                "name": TEXT,
+                "spike_events?": NUMBER,
+                "graded_events?": NUMBER,
+                "weight_updates_proposed?": NUMBER,
+                "weight_updates_applied?": NUMBER,
+                "weight_updates_rounded_away?": NUMBER,
+                "weight_updates_saturated?": NUMBER,
+            }
+        ],
+        "populations?": [
+            {
+                "name": TEXT,
+                "updates_active?": NUMBER,
+                "updates_idle?": NUMBER,
+                "spikes?": NUMBER,
+                "spikes_on_core?": NUMBER,
+                "spikes_off_core?": NUMBER,
+            }
+        ],
+    },
+    "energy": [
+        {
+            "chip": TEXT,
+            "label?": TEXT,
+            "scope?": TEXT,
+            "terms": [
+                {
+                    "name": TEXT,
+                    "count": Null(NUMBER),
+                    "figure_pj": Null(NUMBER),
+                    "energy_pj": Null(NUMBER),
+                    "source?": TEXT,
+                }
+            ],
+            "known_pj?": NUMBER,
+            "total_pj?": NUMBER,
+            "missing?": [TEXT],
+            "note?": TEXT,
+        }
+    ],
+    "raster": {
+        "population_sizes": Map(WHOLE),
+        "steps": WHOLE,
+        "events": [{"population": TEXT, "step": [WHOLE], "neuron": [WHOLE], SAME: ("step", "neuron")}],
+        "label?": WHOLE,
+        "predicted?": WHOLE,
+    },
+    "weights": [
+        {
+            "connection": TEXT,
+            "label": TEXT,
+            "grid": WHOLE,
+            "values": [WHOLE],
+            "counts": [WHOLE],
+            SAME: ("values", "counts"),
+        }
+    ],
+    "accuracy_vs_events": [
+        {"label": TEXT, "events": [NUMBER], "accuracy": _SERIES, SAME: ("events", "accuracy")},
+    ],
+    "versions": Map(TEXT),
+}

@@ -1,0 +1,265 @@
+"""The sections of the page about the network: the trip, training, accuracy, the program, learning on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from neurotrain_hw.report.figures import activity, curves, memory
+from neurotrain_hw.report.view import (
+    UNKNOWN,
+    Block,
+    Cell,
+    Table,
+    Text,
+    fine,
+    grouped,
+    number,
+    percent,
+    seconds,
+    share,
+    text,
+)
+
+Json = Mapping[str, Any]
+_LONG = 12
+
+
+def absent(holder: Json, key: str, what: str) -> Text:
+    """What stands where a result is missing: that it was not run, and the reason that the document gives."""
+    reason = holder.get(f"{key}_reason")
+    return Text(f"{what}: not run. {_sentence(reason) if reason else 'The run folder gives no reason.'}", "absent")
+
+
+def log(results: Json) -> list[Block]:
+    """The steps of the trip, a line each."""
+    rows = [
+        (Cell(step["step"], "code"), text(step["title"]), fine(step["text"]), _seconds(step.get("seconds")))
+        for step in results["log"]
+    ]
+    timed = [step["seconds"] for step in results["log"] if step.get("seconds") is not None]
+    total = f", {seconds(sum(timed))} altogether" if timed else ""
+    return [Table(f"The steps in the order they ran{total}.", ("step", "", "figures", "time"), rows)]
+
+
+def training(results: Json) -> list[Block]:
+    """Curves, a row per rule, and memory for learning."""
+    rules: Sequence[Json] = results["training"]
+    blocks: list[Block] = []
+    if plot := curves.training(rules):
+        blocks.append(plot)
+    keys = ("validation_accuracy", "test_accuracy", "float_accuracy", "quantised_accuracy")
+    rows = [
+        (
+            text(rule.get("title") or rule["rule"]),
+            text(len(rule["seeds"]) if rule.get("seeds") else None),
+            *(_over_seeds(rule.get(key)) for key in keys),
+            _seconds(rule.get("seconds")),
+        )
+        for rule in rules
+    ]
+    columns = ("rule", "seeds", "validation", "test", "test, float weights", "test, quantised", "time")
+    blocks.append(Table("Accuracy after training: mean over seeds, with the lowest and the highest.", columns, rows))
+    if plot := curves.learning_bytes(rules):
+        blocks.append(plot)
+    return blocks
+
+
+def accuracy(results: Json) -> list[Block]:
+    """The same networks, step by step on the way to the chip."""
+    section = results["accuracy"]
+    columns, rows = section["columns"], []
+    for row in section["rows"]:
+        lost = Cell("not run", "unknown") if row.get("lava_reason") else share(None)
+        cells = [lost if value is None else share(value, 2) for value in row["values"]]
+        differing, compared = row.get("differing_spikes"), row.get("compared_spikes")
+        rows.append((text(row["network"]), *cells, _differing(differing), number(compared)))
+    caption = "Test accuracy of the same network in each form"
+    if section.get("samples") is not None:
+        caption += f", on {grouped(section['samples'])} samples"
+    if section.get("chance") is not None:
+        caption += f" (chance: {percent(section['chance'], 0)})"
+    head = ("network", *columns, "differing spikes, simulator against Lava", "spikes compared")
+    blocks: list[Block] = [Table(f"{caption}.", head, rows)]
+    for row in section["rows"]:
+        if row.get("lava_reason"):
+            blocks.append(Text(f"{row['network']} in Lava: not run. {_sentence(row['lava_reason'])}", "absent"))
+    return blocks
+
+
+def program(results: Json) -> list[Block]:
+    """The integer network on the chip: layers, placement, memory."""
+    section = results["program"]
+    named = [
+        f"{what} {section[key]}" for key, what in (("name", "program"), ("chip", "compiled for")) if section.get(key)
+    ]
+    blocks: list[Block] = [Text(f"{_sentence(', '.join(named))}")] if named else []
+    if section.get("layers"):
+        blocks.append(_layers(section["layers"]))
+    if section.get("memory"):
+        blocks += [memory.program_memory(section["memory"]), _memory_map(section["memory"])]
+    elif "memory" in section:
+        blocks.append(absent(section, "memory", "Memory map"))
+    if section.get("placement"):
+        blocks.append(_placement(section["placement"]))
+    elif "placement" in section:
+        blocks.append(absent(section, "placement", "Placement on cores"))
+    return [*blocks, *(Text(_sentence(f"Note: {note}")) for note in section.get("notes") or [])]
+
+
+def raster(results: Json) -> list[Block]:
+    """The spikes of one sample."""
+    return [activity.raster(results["raster"])]
+
+
+def on_chip(results: Json) -> list[Block]:
+    """Learning in integers on the simulated chip, its control, and the same in Lava."""
+    section = results["on_chip"]
+    blocks: list[Block] = []
+    about = [f"The rule: {section['rule']}"] if section.get("rule") else []
+    if section.get("samples_per_epoch") is not None:
+        about.append(f"an epoch is {grouped(section['samples_per_epoch'])} samples, seen one at a time")
+    if about:
+        blocks.append(Text(f"{'; '.join(about)}."))
+    if section.get("equation"):
+        blocks.append(Text(section["equation"], "code"))
+    if section.get("curves"):
+        blocks.append(curves.on_chip(section["curves"], section.get("chance")))
+    if section.get("table"):
+        blocks.append(_learned(section["table"]))
+    blocks.append(_lava_learning(section))
+    return blocks
+
+
+def weights(results: Json) -> list[Block]:
+    """Histograms of the integer weights."""
+    return [activity.weights(results["weights"])] if results["weights"] else []
+
+
+def _layers(layers: Sequence[Json]) -> Table:
+    rows = [
+        (
+            text(layer["name"]),
+            text(layer.get("kind")),
+            *(_plain(layer.get(key)) for key in ("neurons", "vth", "dv", "weight_exp", "weight_bits")),
+            *(_error(layer.get(key)) for key in ("threshold_error", "decay_error")),
+        )
+        for layer in layers
+    ]
+    columns = ("layer", "kind", "neurons", "vth", "dv", "weight exp", "weight bits", "threshold error", "decay error")
+    return Table(
+        "Layers in integers: threshold mantissa vth, membrane decay dv in 1/4096, and what rounding them changes.",
+        columns,
+        rows,
+    )
+
+
+def _memory_map(rows: Sequence[Json]) -> Table:
+    cells = [
+        (
+            number(row["chip"]),
+            number(row["core"]),
+            text(row["purpose"]),
+            number(row["need_bits"]),
+            text(row["pool"]),
+            number(row["limit_bits"]),
+        )
+        for row in rows
+    ]
+    columns = ("chip", "core", "purpose", "need (bits)", "memory", "limit (bits)")
+    return Table("The memory map; purposes in the same memory share its limit.", columns, cells, len(rows) > _LONG)
+
+
+def _placement(rows: Sequence[Json]) -> Table:
+    cells = [
+        (
+            text(row["population"]),
+            number(row["first"]),
+            number(row["last"] - 1),
+            number(row["last"] - row["first"]),
+            number(row["chip"]),
+            number(row["core"]),
+        )
+        for row in rows
+    ]
+    columns = ("population", "first neuron", "last neuron", "neurons", "chip", "core")
+    return Table("Where each population lies.", columns, cells, len(rows) > _LONG)
+
+
+def _learned(rows: Sequence[Json]) -> Table:
+    cells = []
+    for row in rows:
+        known = [value for value in row["test_accuracy"] if value is not None]
+        mean = row["mean"] if row.get("mean") is not None else fmean(known) if known else None
+        cells.append(
+            (
+                text(row["label"]),
+                text("control" if row.get("control") else "learns"),
+                text(len(row["test_accuracy"])),
+                share(mean, 2),
+                _spread(row.get("spread"), known),
+                Cell(", ".join(UNKNOWN if v is None else percent(v) for v in row["test_accuracy"]), "fine"),
+            )
+        )
+    columns = ("network", "role", "seeds", "test accuracy", "spread", "by seed")
+    return Table("Test accuracy after learning on the chip; a control learns the readout only.", columns, cells)
+
+
+def _spread(given: float | None, known: Sequence[float]) -> Cell:
+    if given is not None:
+        return Cell(f"{100 * given:.2f} points", "number")
+    return Cell(f"{percent(min(known))} to {percent(max(known))}", "number") if known else text(None)
+
+
+def _lava_learning(section: Json) -> Block:
+    lava = section.get("lava")
+    if lava is None:
+        return absent(section, "lava", "The same learning in Lava")
+    compared = f" of {grouped(lava['compared_weights'])}" if lava.get("compared_weights") is not None else ""
+    sentence = (
+        f"The first {grouped(lava['steps'])} steps of the same learning, run in Lava: "
+        f"{grouped(lava['differing_weights'])}{compared} weights differ"
+    )
+    if lava.get("differing_spikes") is not None:
+        sentence += f", {grouped(lava['differing_spikes'])} spikes differ"
+    return Text(f"{sentence}.")
+
+
+def _over_seeds(values: Sequence[float | None] | None) -> Cell:
+    """`95.3 % (94.7 to 96.1)`; one seed: the value alone."""
+    if values is None:
+        return text(None)
+    known = [value for value in values if value is not None]
+    if not known:
+        return text(None)
+    lost = f", {len(values) - len(known)} {UNKNOWN}" if len(known) < len(values) else ""
+    if len(known) == 1:
+        return Cell(f"{percent(known[0])}{lost}", "number")
+    return Cell(f"{percent(fmean(known))} ({100 * min(known):.1f} to {100 * max(known):.1f}{lost})", "number")
+
+
+def _differing(count: int | None) -> Cell:
+    if count is None:
+        return Cell("not run", "unknown")
+    return Cell(grouped(count), "bad" if count else "good")
+
+
+def _seconds(value: float | None) -> Cell:
+    return number(value, seconds(value) if value is not None else None)
+
+
+def _plain(value: float | str | None) -> Cell:
+    return text(value) if value is None or isinstance(value, str) else number(value)
+
+
+def _error(value: float | None) -> Cell:
+    return number(value, f"{100 * value:.2g} %" if value is not None else None)
+
+
+def _sentence(words: str) -> str:
+    """With a capital first letter and a full stop."""
+    words = words.strip()
+    if not words:
+        return words
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")
