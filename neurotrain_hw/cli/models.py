@@ -9,12 +9,12 @@ import typer
 
 from neurotrain_hw.cli import output
 
-models = typer.Typer(name="models", help="Network architectures: list, show, check.", no_args_is_help=True)
+app = typer.Typer(name="models", help="Network architectures: list, show, check.", no_args_is_help=True)
 
 ModelArgument = Annotated[str, typer.Argument(help="Name of a model, or a model file (TOML).")]
 
 
-@models.command("list")
+@app.command("list")
 def list_models(as_json: output.JsonOption = False) -> None:
     """List the architectures that come with the package.
 
@@ -31,7 +31,7 @@ def list_models(as_json: output.JsonOption = False) -> None:
         output.table("models", ("name", "neurons", "synapses", "steps", "dataset", "what it is"), rows)
 
 
-@models.command("show")
+@app.command("show")
 def show_model(model: ModelArgument, as_json: output.JsonOption = False) -> None:
     """Show the layers of one architecture.
 
@@ -59,7 +59,7 @@ def show_model(model: ModelArgument, as_json: output.JsonOption = False) -> None
         output.table(title, ("layer", "neurons", "synapses", "beta", "threshold", "weight bits"), rows)
 
 
-@models.command("check")
+@app.command("check")
 def check_model(model: ModelArgument, as_json: output.JsonOption = False) -> None:
     """Check a model file against the schema; names key and expected value of the first fault (exit code 2).
 

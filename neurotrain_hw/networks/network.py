@@ -64,7 +64,7 @@ class SpikingNetwork(nn.Module):
         """The same with other weights, one (n_post, n_pre) per layer."""
         layers: list[torch.Tensor] = []
         for weight, neurons in zip(weights, self.neurons, strict=True):
-            current = nn.functional.linear(spikes, weight)
+            current = nn.functional.linear(spikes.to(weight.dtype), weight)
             membrane = torch.zeros_like(current[0])
             steps = []
             for now in current:

@@ -62,10 +62,11 @@ class Eprop:
         """Go through the given steps, each (N, inputs)."""
         with torch.no_grad():
             for now in spikes:
-                self._step(now.to(self._target.dtype))
+                self._step(now)
 
     def _step(self, fired: torch.Tensor) -> None:
         for k, (weight, neurons) in enumerate(zip(self._weights, self._network.neurons, strict=True)):
+            fired = fired.to(weight.dtype)
             self.traces[k].mul_(self._decays[k]).add_(fired)
             fired, self.membranes[k] = neurons(functional.linear(fired, weight), self.membranes[k])
         logits = self._gain * self.membranes[-1]
