@@ -3,7 +3,7 @@
   "use strict";
   const specs = JSON.parse(document.getElementById("plots").textContent);
   const root = document.documentElement;
-  const PRINT_WIDTH = 660;
+  const PRINT_WIDTH = 680;
   const COLOUR_KEYS = new Set(["color", "fillcolor", "fgcolor", "gridcolor", "linecolor", "tickcolor", "bordercolor", "bgcolor"]);
 
   // "@c1" is the custom property --c1, "@c1/0.2" the same at that opacity.
