@@ -58,7 +58,8 @@ class State(NamedTuple):
     `sent`: value sent in this step. `error`, `third`: the modulator's error and third factor M. `active`: indices of
     the neurons that sent, per population from its start on, `active_n` of them. `buffer`: what is in flight, per
     connection (depth, n_post); `slot_used`: which slots hold anything. `w`, `tag_1`, `tag_2`, `x`, `y`, `tx`, `ty`:
-    plastic weights, tags, traces and spike times within the epoch, at the offsets of the rule tables.
+    plastic weights, tags, traces and spike times within the epoch, at the offsets of the rule tables. `below`: per
+    rule, whether a tag_1 stands at -257, below what the accumulator holds.
     """
 
     u: I32
@@ -81,6 +82,7 @@ class State(NamedTuple):
     y: I32
     tx: I32
     ty: I32
+    below: npt.NDArray[np.bool_]
 
 
 class Inputs(NamedTuple):
@@ -183,7 +185,7 @@ def _take_input(net, state, inputs, p, k):
     state.active_n[p] = count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _shift_toward_zero(x, bits):
     """`arithmetic.shift_toward_zero`."""
     return x >> bits if x >= 0 else -((-x) >> bits)
@@ -191,62 +193,60 @@ def _shift_toward_zero(x, bits):
 
 @njit(cache=True, nogil=True)
 def _update_neurons(net, state, p, t, counts):
-    """`arithmetic.update_current`, `.update_voltage`, threshold, reset, and the modulator."""
+    """`arithmetic.update_current`, `.update_voltage`, threshold, reset, and the modulator.
+
+    Inside the loop only scalars and local arrays are touched: handing the tuples on would count references per neuron.
+    """
     kind, start, n = net.populations[p, P_KIND], net.populations[p, P_START], net.populations[p, P_N]
-    modulator = net.populations[p, P_MODULATOR]
+    us, vs, zs, current, signal = state.u, state.v, state.z, state.current, state.signal
+    sent, error, third, spiking = state.sent, state.error, state.third, state.active
+    du, dv, biases, theta, theta_low = net.du, net.dv, net.bias, net.theta, net.theta_low
+    modulated = net.populations[p, P_MODULATOR] >= 0
+    m = net.modulators[max(net.populations[p, P_MODULATOR], 0)] if modulated else net.populations[p]
     count = 0
     active = 0
     for i in range(start, start + n):
         if kind == 2 and t % net.interval[i] == net.offset[i]:
-            state.u[i] = state.v[i] = state.z[i] = 0
-        u, v, a, bias = np.int64(state.u[i]), np.int64(state.v[i]), state.current[i], net.bias[i]
-        spike = 0
+            us[i] = vs[i] = zs[i] = 0
+        u, v, a, bias = np.int64(us[i]), np.int64(vs[i]), current[i], biases[i]
         if (u | v | a | bias) != 0:
             active += 1
-            u = np.int64(
-                np.int32(_shift_toward_zero(u * (4095 - net.du[i]), 12) + np.int64(np.int32(np.int64(a) << 6)))
-            )
+            u = np.int64(np.int32(_shift_toward_zero(u * (4095 - du[i]), 12) + np.int64(np.int32(np.int64(a) << 6))))
             if u > V_LIMIT:
                 u -= 1 << 24
             elif u <= -V_LIMIT:
                 u += 1 << 24
-            v = np.int64(np.int32(_shift_toward_zero(v * (4096 - net.dv[i]), 12) + u + bias))
+            v = np.int64(np.int32(_shift_toward_zero(v * (4096 - dv[i]), 12) + u + bias))
             v = min(max(v, -V_LIMIT + 1), V_LIMIT - 1)
-            state.u[i] = u
-        if v > net.theta[i]:
+            us[i] = u
+        spike = 0
+        if v > theta[i]:
             spike = 1
-        elif kind == 3 and v < net.theta_low[i]:
+        elif kind == 3 and v < theta_low[i]:
             spike = -1
-        if modulator >= 0:
-            _modulate(net, state, modulator, start, i, v, spike)
-        state.v[i] = 0 if spike != 0 else v
-        state.sent[i] = spike
+        if modulated:
+            psi = 0 if m[M_PSI] == 1 and abs(v - theta[i]) > m[M_WIDTH] else 1
+            if m[M_SIGNAL] == 0:
+                target = sent[m[M_TARGET] + i - start]
+                zs[i], error[i] = _error(zs[i], spike, target, m[M_DECAY], m[M_IMPULSE], m[M_TRACE_SHIFT])
+                third[i] = psi * error[i]
+            else:
+                third[i] = psi * min(max(_shift_toward_zero(np.int64(signal[i]), m[M_SHIFT]), -127), 127)
+        vs[i] = 0 if spike != 0 else v
+        sent[i] = spike
         if spike != 0:
-            state.active[start + count] = i - start
+            spiking[start + count] = i - start
             count += 1
     state.active_n[p] = count
     counts.active[p] += active
     counts.idle[p] += n - active
 
 
-@njit(cache=True, nogil=True)
-def _modulate(net, state, modulator, start, i, v, spike):
-    """The third factor of one neuron, as `program.Modulator` defines it; `v` is the membrane before the reset."""
-    row = net.modulators[modulator]
-    psi = 1
-    if row[M_PSI] == 1 and abs(v - net.theta[i]) > row[M_WIDTH]:
-        psi = 0
-    if row[M_SIGNAL] == 0:
-        z = _shift_toward_zero(np.int64(state.z[i]) * (4096 - row[M_DECAY]), 12) + spike * row[M_IMPULSE]
-        z = min(z, V_LIMIT - 1)
-        state.z[i] = z
-        error = np.int64(state.sent[row[M_TARGET] + i - start]) - (z >> row[M_TRACE_SHIFT])
-        error = min(max(error, -127), 127)
-        state.error[i] = error
-        state.third[i] = psi * error
-    else:
-        level = _shift_toward_zero(np.int64(state.signal[i]), row[M_SHIFT])
-        state.third[i] = psi * min(max(level, -127), 127)
+@njit(cache=True, nogil=True, forceinline=True)
+def _error(z, spike, target, decay, impulse, shift):
+    """The filtered spikes z and the error of an output neuron, as `program.Modulator` defines them."""
+    z = min(_shift_toward_zero(np.int64(z) * (4096 - decay), 12) + spike * impulse, V_LIMIT - 1)
+    return z, min(max(np.int64(target) - (z >> shift), -127), 127)
 
 
 @njit(cache=True, nogil=True)
@@ -281,12 +281,13 @@ def _propagate(net, state, c, t, counts):
         pre_count = state.active_n[row[C_PRE]]
     if pre_count == 0:
         return
-    n, depth, start = row[C_POST_N], row[C_DEPTH], row[C_PRE_START]
-    acc = state.accumulator[: depth * n]
+    n, depth, start, base = row[C_POST_N], row[C_DEPTH], row[C_PRE_START], row[C_WEIGHTS]
+    acc, sent, errors, active = state.accumulator, state.sent, state.error, state.active
+    fixed, plastic, listed, column, delay = net.weights, state.w, net.listed, net.column, net.delay
     events = 0
     for a in range(pre_count):
-        j = a if row[C_ERROR] else state.active[start + a]
-        value = state.error[start + j] if row[C_ERROR] else state.sent[start + j]
+        j = a if row[C_ERROR] else active[start + a]
+        value = errors[start + j] if row[C_ERROR] else sent[start + j]
         if value == 0:
             continue
         if not row[C_GRADED]:
@@ -294,18 +295,16 @@ def _propagate(net, state, c, t, counts):
         if row[C_SPARSE]:
             first, last = net.row_pointer[row[C_ROWS] + j], net.row_pointer[row[C_ROWS] + j + 1]
             for s in range(first, last):
-                at = net.delay[s] * n + net.column[s]
-                acc[at] = np.int32(acc[at] + net.listed[s] * value)
+                at = delay[s] * n + column[s]
+                acc[at] = np.int32(acc[at] + listed[s] * value)
             events += last - first
         elif row[C_RULE] >= 0:
-            weights = state.w[row[C_WEIGHTS] + j * n : row[C_WEIGHTS] + (j + 1) * n]
             for i in range(n):
-                acc[i] = np.int32(acc[i] + weights[i] * value)
+                acc[i] = np.int32(acc[i] + plastic[base + j * n + i] * value)
             events += n
         else:
-            fixed = net.weights[row[C_WEIGHTS] + j * n : row[C_WEIGHTS] + (j + 1) * n]
             for i in range(n):
-                acc[i] = np.int32(acc[i] + fixed[i] * value)
+                acc[i] = np.int32(acc[i] + fixed[base + j * n + i] * value)
             events += n
     counts.events[c] += events
     if events == 0:

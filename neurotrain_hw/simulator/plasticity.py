@@ -48,31 +48,30 @@ L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 @njit(cache=True, nogil=True)
 def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
-    rule = tables.rules[r]
+    rule, impulse = tables.rules[r], tables.impulse
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
     now = (t - 1) % epoch + 1
+    xs, ys, txs, tys = state.x, state.y, state.tx, state.ty
     x, y, tx, ty = rule[R_X], rule[R_Y], rule[R_TX], rule[R_TY]
     for j in range(n_pre):
         if sent[pre_start + j] != 0:
-            if state.tx[tx + j] > 0:
+            if txs[tx + j] > 0:
                 for v in range(2):
                     at = x + v * n_pre + j
-                    state.x[at] = _impulse(state.x[at], tables.impulse[r, v, 0], tables.impulse[r, v, 1], 0)
-            state.tx[tx + j] = now
+                    xs[at] = _impulse(xs[at], impulse[r, v, 0], impulse[r, v, 1], 0)
+            txs[tx + j] = now
+    early = numbers.y_impulse_early[r, k]
     for i in range(n_post):
         if sent[post_start + i] != 0:
-            if state.ty[ty + i] > 0:
+            if tys[ty + i] > 0:
                 for v in range(3):
                     at = y + v * n_post + i
-                    state.y[at] = _impulse(
-                        state.y[at], tables.impulse[r, 2 + v, 0], tables.impulse[r, 2 + v, 1],
-                        numbers.y_impulse_early[r, k],
-                    )  # fmt: skip
-            state.ty[ty + i] = now
+                    ys[at] = _impulse(ys[at], impulse[r, 2 + v, 0], impulse[r, 2 + v, 1], early)
+            tys[ty + i] = now
     if rule[R_THIRD]:
         for v in range(3):
             for i in range(n_post):
-                state.y[y + v * n_post + i] = third[v, i]
+                ys[y + v * n_post + i] = third[v, i]
 
 
 @njit(cache=True, nogil=True)
@@ -91,13 +90,15 @@ def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     x[:] = hx[epoch]
     if not rule[R_THIRD]:
         y[:] = hy[epoch]
+    every = t == epoch or state.below[r]
+    state.below[r] = False
     _apply(tables, r, state, hx, hy, tx, ty, (t // epoch) % rule[R_PERIOD] == 0, numbers.weight[r, epoch_number],
-           t == epoch, counts)  # fmt: skip
+           every, counts)  # fmt: skip
     tx[:] = 0
     ty[:] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _impulse(value, whole, fraction, random):
     """`arithmetic.add_impulse`."""
     return min(max(value + whole + (1 if random < fraction else 0), 0), 127)
@@ -129,22 +130,26 @@ def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse,
 
 @njit(cache=True, nogil=True)
 def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, counts):
-    rule = tables.rules[r]
+    """Add every product to w, d and t of the synapses that it can change; all products read the values of before.
+
+    The loops touch local arrays and scalars only: handing tuples or views on would count references per synapse.
+    """
+    rule, products, factors = tables.rules[r], tables.products, tables.factors
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
-    first, last = rule[R_FIRST], rule[R_LAST]
+    first, last, sign = rule[R_FIRST], rule[R_LAST], rule[R_SIGN]
     pre = np.zeros((last - first, n_pre), np.int32)
     post = np.zeros((last - first, epoch + 1, n_post), np.int32)
-    for q in range(first, last):
-        if tables.products[q, Q_DEPENDENCY] != 2 or decimated:
-            _pre_part(tables, q, hx, tx, epoch, pre[q - first])
-            _post_part(tables, q, hy, ty, epoch, post[q - first])
     targets = np.zeros(3, np.bool_)
     for q in range(first, last):
-        targets[tables.products[q, Q_TARGET]] = True
+        targets[products[q, Q_TARGET]] = True
+        if products[q, Q_DEPENDENCY] != 2 or decimated:
+            _pre_part(products, factors, q, hx, tx, epoch, pre, q - first)
+            _post_part(products, factors, q, hy, ty, epoch, post, q - first)
     posts = _live_posts(post, first_epoch)
     if posts.size == 0:
         return
     lift = 127 - math.floor(random * 128)
+    weights, tag_2, tag_1 = state.w, state.tag_2, state.tag_1
     old = np.empty((3, posts.size), np.int32)
     acc = np.empty(posts.size, np.int32)
     for j in range(n_pre):
@@ -156,30 +161,37 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
         start = rule[R_SYNAPSES] + j * n_post
         for a in range(posts.size):
             at = start + posts[a]
-            old[0, a], old[1, a], old[2, a] = state.w[at], state.tag_2[at], state.tag_1[at]
+            old[0, a], old[1, a], old[2, a] = weights[at], tag_2[at], tag_1[at]
         for target in range(3):
             if not targets[target]:
                 continue
             for a in range(posts.size):
                 acc[a] = min(max(old[target, a] << 7, LOW), HIGH)
             for q in range(first, last):
-                if tables.products[q, Q_TARGET] == target and pre[q - first, j] != 0:
-                    spread = tables.products[q, Q_DEPENDENCY] == 0 and epoch > 1
-                    slot = tx[j] if spread else 0
-                    _add_product(tables, q, pre[q - first, j], post[q - first, slot], posts, hx, ty, j, old, acc)
+                if products[q, Q_TARGET] == target and pre[q - first, j] != 0:
+                    slot = tx[j] if products[q, Q_DEPENDENCY] == 0 and epoch > 1 else 0
+                    plain = not products[q, Q_SYNAPTIC] and not products[q, Q_CROSSED]
+                    shift, exp, factor = products[q, Q_SHIFT], products[q, Q_EXP], pre[q - first, j]
+                    for a in range(posts.size):
+                        value = np.int32(factor * post[q - first, slot, posts[a]])
+                        if value != 0 or not plain:
+                            if not plain:
+                                value = _synaptic_part(products, factors, q, value, hx, ty, posts[a], j, old, a)
+                            value = min(max(np.int32((value >> shift) << exp), LOW), HIGH)
+                            acc[a] = min(max(acc[a] + value, LOW), HIGH)
             if target == 0:
-                _store_weights(acc, old[0], posts, state.w[start : start + n_post], rule[R_SIGN], lift, counts)
+                _store_weights(acc, old, posts, weights, start, sign, lift, counts)
             elif target == 1:
                 for a in range(posts.size):
-                    state.tag_2[start + posts[a]] = min((max(acc[a], 0) + lift) >> 7, 255)
+                    tag_2[start + posts[a]] = min((max(acc[a], 0) + lift) >> 7, 255)
             else:
                 for a in range(posts.size):
-                    state.tag_1[start + posts[a]] = min(max((acc[a] + lift) >> 7, -257), 255)
+                    tag_1[start + posts[a]] = min(max((acc[a] + lift) >> 7, -257), 255)
 
 
 @njit(cache=True, nogil=True)
 def _live_posts(post, every):
-    """Indices of the post neurons for which any product can be other than 0; in the first epoch every one."""
+    """Indices of the post neurons for which any product can be other than 0, or of all."""
     products, slots, n = post.shape
     out = np.empty(n, np.int64)
     count = 0
@@ -194,85 +206,87 @@ def _live_posts(post, every):
     return out[:count]
 
 
-@njit(cache=True, nogil=True)
-def _factor(value, factor):
+@njit(cache=True, nogil=True, forceinline=True)
+def _factor(value, constant, sign, limit):
     """clip(value + constant, -2^W, 2^W - 1), or the sign of the sum."""
-    total = value + factor[F_CONSTANT]
-    if factor[F_SIGN]:
+    total = np.int64(value) + constant
+    if sign:
         return (1 if total > 0 else 0) - (1 if total < 0 else 0)
-    return min(max(total, -factor[F_LIMIT]), factor[F_LIMIT] - 1)
+    return min(max(total, -limit), limit - 1)
 
 
 @njit(cache=True, nogil=True)
-def _pre_part(tables, q, hx, tx, epoch, out):
+def _pre_part(products, factors, q, hx, tx, epoch, out, row):
     """Product of the factors that hang on the pre neuron alone, with the gate x0 and the mantissa; int32 wraps."""
-    product = tables.products[q]
-    for j in range(out.size):
+    for j in range(out.shape[1]):
         gate = tx[j] > 0
-        at = tx[j] if product[Q_DEPENDENCY] == 0 else epoch
-        value = product[Q_MANT] if gate or product[Q_DEPENDENCY] != 0 else 0
-        for f in range(product[Q_FIRST], product[Q_LAST]):
-            variable = tables.factors[f, F_VARIABLE]
-            if variable < 2 and not product[Q_CROSSED]:
-                value = np.int32(value * _factor(hx[at, variable, j], tables.factors[f]))
+        at = tx[j] if products[q, Q_DEPENDENCY] == 0 else epoch
+        value = products[q, Q_MANT] if gate or products[q, Q_DEPENDENCY] != 0 else 0
+        for f in range(products[q, Q_FIRST], products[q, Q_LAST]):
+            variable = factors[f, F_VARIABLE]
+            read = np.int64(0)
+            if variable < 2 and not products[q, Q_CROSSED]:
+                read = np.int64(hx[at, variable, j])
             elif variable == 5:
-                value = np.int32(value * _factor(1 if gate else 0, tables.factors[f]))
-        out[j] = value
+                read = np.int64(1 if gate else 0)
+            else:
+                continue
+            value = np.int32(value * _factor(read, factors[f, F_CONSTANT], factors[f, F_SIGN], factors[f, F_LIMIT]))
+        out[row, j] = value
 
 
 @njit(cache=True, nogil=True)
-def _post_part(tables, q, hy, ty, epoch, out):
+def _post_part(products, factors, q, hy, ty, epoch, out, row):
     """Product of the factors that hang on the post neuron alone, with the gate y0.
 
     Slot 0 holds it, but for a product gated by x0 in an epoch of several steps: there slot k holds the value for a
     pre spike at step k of the epoch.
     """
-    product = tables.products[q]
-    spread = product[Q_DEPENDENCY] == 0 and epoch > 1
+    spread = products[q, Q_DEPENDENCY] == 0 and epoch > 1
     for slot in range(1 if spread else 0, epoch + 1 if spread else 1):
-        for i in range(out.shape[1]):
+        for i in range(out.shape[2]):
             gate = ty[i] > 0
-            at = slot if spread else (ty[i] if product[Q_DEPENDENCY] == 1 else epoch)
-            value = 1 if gate or product[Q_DEPENDENCY] != 1 else 0
-            for f in range(product[Q_FIRST], product[Q_LAST]):
-                variable = tables.factors[f, F_VARIABLE]
+            at = slot if spread else (ty[i] if products[q, Q_DEPENDENCY] == 1 else epoch)
+            value = np.int64(1 if gate or products[q, Q_DEPENDENCY] != 1 else 0)
+            for f in range(products[q, Q_FIRST], products[q, Q_LAST]):
+                variable = factors[f, F_VARIABLE]
+                read = np.int64(0)
                 if 2 <= variable < 5:
-                    value = np.int32(value * _factor(hy[at, variable - 2, i], tables.factors[f]))
+                    read = np.int64(hy[at, variable - 2, i])
                 elif variable == 6:
-                    value = np.int32(value * _factor(1 if gate else 0, tables.factors[f]))
-            out[slot, i] = value
+                    read = np.int64(1 if gate else 0)
+                else:
+                    continue
+                value = np.int64(
+                    np.int32(value * _factor(read, factors[f, F_CONSTANT], factors[f, F_SIGN], factors[f, F_LIMIT]))
+                )
+            out[row, slot, i] = value
 
 
-@njit(cache=True, nogil=True)
-def _add_product(tables, q, pre, post, posts, hx, ty, j, old, acc):
-    """acc = clip(acc + clip((P >> shift) << exp)) for the live post neurons of pre neuron j; P in int32 that wraps."""
-    product = tables.products[q]
-    shift, exp = product[Q_SHIFT], product[Q_EXP]
-    plain = not product[Q_SYNAPTIC] and not product[Q_CROSSED]
-    for a in range(posts.size):
-        i = posts[a]
-        if post[i] == 0:
+@njit(cache=True, nogil=True, forceinline=True)
+def _synaptic_part(products, factors, q, value, hx, ty, i, j, old, a):
+    """The product times its factors w, d, t, and, gated by y0 in a longer epoch, its pre traces at the post spike."""
+    for f in range(products[q, Q_FIRST], products[q, Q_LAST]):
+        variable = factors[f, F_VARIABLE]
+        read = np.int64(0)
+        if variable >= 7:
+            read = np.int64(old[variable - 7, a])
+        elif variable < 2 and products[q, Q_CROSSED]:
+            read = np.int64(hx[ty[i], variable, j])
+        else:
             continue
-        value = np.int32(pre * post[i])
-        if not plain:
-            for f in range(product[Q_FIRST], product[Q_LAST]):
-                variable = tables.factors[f, F_VARIABLE]
-                if variable >= 7:
-                    value = np.int32(value * _factor(old[variable - 7, a], tables.factors[f]))
-                elif variable < 2 and product[Q_CROSSED]:
-                    value = np.int32(value * _factor(hx[ty[i], variable, j], tables.factors[f]))
-        value = min(max(np.int32((value >> shift) << exp), LOW), HIGH)
-        acc[a] = min(max(acc[a] + value, LOW), HIGH)
+        value = np.int32(value * _factor(read, factors[f, F_CONSTANT], factors[f, F_SIGN], factors[f, F_LIMIT]))
+    return value
 
 
-@njit(cache=True, nogil=True)
-def _store_weights(acc, old, posts, out, sign, lift, counts):
+@njit(cache=True, nogil=True, forceinline=True)
+def _store_weights(acc, old, posts, weights, start, sign, lift, counts):
     """Sign, stochastic rounding (`arithmetic.round_weight`) and range of the weights; counts what became of them."""
     low = 0 if sign == 1 else (-255 if sign == 2 else -256)
     high = 0 if sign == 2 else 255
     proposed = applied = saturated = rounded = 0
     for a in range(posts.size):
-        total = acc[a]
+        total, before = acc[a], old[0, a]
         held = total
         if sign == 1:
             held = max(held, 0)
@@ -280,13 +294,14 @@ def _store_weights(acc, old, posts, out, sign, lift, counts):
             held = min(held, 0)
         rounded_value = (held + lift) >> 7
         value = min(max(rounded_value, low), high)
-        out[posts[a]] = value
-        if total != old[a] << 7:
+        if value != before:
+            weights[start + posts[a]] = value
+        if total != before << 7:
             proposed += 1
             full = held != total or value != rounded_value
             saturated += 1 if full else 0
-            applied += 1 if value != old[a] else 0
-            rounded += 1 if value == old[a] and not full else 0
+            applied += 1 if value != before else 0
+            rounded += 1 if value == before and not full else 0
     counts[L_PROPOSED] += proposed
     counts[L_APPLIED] += applied
     counts[L_SATURATED] += saturated

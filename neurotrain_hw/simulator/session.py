@@ -42,6 +42,20 @@ class Session:
         twin._start()
         return twin
 
+    def frozen(self, *, record: Sequence[str] | None = None) -> Session:
+        """A session at step 0 with the weights and tags as they stand now, bit for bit, and plasticity off.
+
+        (Loading the same weights into a new program would truncate them to the grid of the chip's weight format.)
+        By default it records the spikes of the program's outputs.
+        """
+        twin = self.fresh()
+        names = [f"{name}.spikes" for name in self.program.outputs] if record is None else record
+        twin._record = _parse_record(self.program, names)
+        twin.learn = False
+        twin._plastic = [part.copy() for part in (self._state.w, self._state.tag_1, self._state.tag_2)]
+        twin._start()
+        return twin
+
     def _start(self) -> None:
         self.step = 0
         self._state = _initial_state(self._layout, self._plastic)
@@ -206,7 +220,7 @@ def _initial_state(layout: Layout, plastic: Sequence[I32]) -> State:
         slot_used=np.zeros(int(layout.connections[:, 13].sum()), np.bool_),
         accumulator=np.zeros(int(depth_n.max(initial=0)), np.int32), w=synapses, tag_1=tag_1, tag_2=tag_2,
         x=np.zeros(2 * pre_n, np.int32), y=np.zeros(3 * post_n, np.int32), tx=np.zeros(pre_n, np.int32),
-        ty=np.zeros(post_n, np.int32),
+        ty=np.zeros(post_n, np.int32), below=np.zeros(len(rules), np.bool_),
     )  # fmt: skip
 
 

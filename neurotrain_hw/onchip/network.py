@@ -1,0 +1,176 @@
+"""The program that learns: input -> hidden -> output, error fed back through fixed random weights, all on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from neurotrain_hw.chips import Chip
+from neurotrain_hw.compiler import place
+from neurotrain_hw.errors import UnsupportedError, ValueRangeError
+from neurotrain_hw.program import Connection, Modulator, Population, Program, Timing
+from neurotrain_hw.rules import Rule
+
+Start = Literal["random", "trained", "readout"]
+"""What a network starts from: random hidden weights that learn, trained hidden weights that learn on, or random hidden
+weights that stay as they are (the readout-only control)."""
+
+
+@dataclass(frozen=True)
+class OnChipNetwork:
+    """Sizes and neuron constants of the learning network, in the chip's integers.
+
+    `steps`: T steps per sample. `dv`: membrane decay of 12 bits. `*_vth`: threshold mantissa (theta = vth << 6).
+    `weight_exp`: exponent of both plastic connections. `hidden_spread`: standard deviation of the random hidden
+    weights, in weight units (-256..254); the readout starts from zero.
+    """
+
+    inputs: int
+    hidden: int
+    outputs: int
+    steps: int = 20
+    dv: int = 410
+    hidden_vth: int = 4096
+    output_vth: int = 2816
+    weight_exp: int = 2
+    hidden_spread: float = 64.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHidden:
+    """A hidden layer compiled from a trained network: integer weights (n_hidden, n_in), exponent, threshold, decay."""
+
+    weights: npt.NDArray[np.integer]
+    weight_exp: int
+    vth: npt.NDArray[np.int32]
+    dv: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, program: Program) -> TrainedHidden:
+        """The first layer of a compiled program."""
+        first = program.connections[0]
+        population = program.population(first.post)
+        return cls(first.weights, first.weight_exp, population.parameter("vth"), population.parameter("dv"))
+
+
+def build_program(
+    network: OnChipNetwork,
+    hidden_rule: Rule,
+    readout_rule: Rule,
+    chip: Chip,
+    *,
+    seed: int,
+    start: Start = "random",
+    trained: TrainedHidden | None = None,
+) -> Program:
+    """The learning program, placed on a chip: CapacityError where weights, traces and feedback do not fit.
+
+    `seed` draws the hidden weights and the feedback and seeds the rounding. The rules give equation, traces and the
+    constants of the modulators (their `defaults`). `start` "trained" takes the hidden layer from `trained`.
+    """
+    rng = np.random.default_rng(seed)
+    spread = _even(rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs)))
+    scale = int(_default(hidden_rule, "feedback_weight_max"))
+    feedback = _even(rng.uniform(-scale, scale + 1, (network.hidden, network.outputs)))
+    hidden = trained if start == "trained" else TrainedHidden(
+        spread, network.weight_exp, _all(network.hidden, network.hidden_vth), _all(network.hidden, network.dv)
+    )  # fmt: skip
+    if hidden is None:
+        raise ValueRangeError("start is 'trained' and no trained layer was given", where="build_program")
+    if hidden.weights.shape != spread.shape:
+        raise ValueRangeError(
+            f"the trained layer has shape {hidden.weights.shape}", where="build_program", need=spread.shape
+        )  # fmt: skip
+    learns = start != "readout"
+    populations = (
+        Population("in", "input", (network.inputs,)),
+        Population("target", "input", (network.outputs,)),
+        _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, _feedback(hidden_rule, hidden) if learns else None),
+        _lif("out", _all(network.outputs, network.output_vth), _all(network.outputs, network.dv), network.steps, 2,
+             _error(readout_rule, network.output_vth)),
+    )  # fmt: skip
+    connections = [
+        Connection("in-hidden", "dense", "in", "hidden", hidden.weights.astype(np.int16), hidden.weight_exp,
+                   sign_mode="mixed", plasticity=hidden_rule.plasticity(rng_seed=4 * seed + 101) if learns else None),
+        Connection("hidden-out", "dense", "hidden", "out", np.zeros((network.outputs, network.hidden), np.int16),
+                   network.weight_exp, sign_mode="mixed",
+                   plasticity=readout_rule.plasticity(rng_seed=4 * seed + 100_001)),
+    ]  # fmt: skip
+    if learns:
+        connections.append(
+            Connection("feedback", "dense", "out", "hidden", feedback.astype(np.int16), sign_mode="mixed",
+                       num_message_bits=8, port="signal", pre_port="error")
+        )  # fmt: skip
+    program = Program(
+        f"on-chip-{start}", populations, tuple(connections), ("out",), chip.id,
+        timing=Timing(network.steps, {"hidden": 1, "out": 2}),
+    )  # fmt: skip
+    return place(program, chip)
+
+
+def target_levels(network: OnChipNetwork, readout_rule: Rule) -> npt.NDArray[np.int32]:
+    """Target of the right class at each of the T steps, int32 (T,): it rises as the output's own trace can.
+
+    level * (1 - a^t) / (1 - a^T), rounded, with a = 1 - trace_decay / 4096: a neuron that fires steadily makes no
+    error while its trace still charges. The other classes have target 0.
+    """
+    a = 1 - _default(readout_rule, "trace_decay") / 4096
+    rise: npt.NDArray[np.float64] = 1 - a ** np.arange(1, network.steps + 1, dtype=np.float64)
+    return np.rint(_default(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
+
+
+def _lif(
+    name: str,
+    vth: npt.NDArray[np.int32],
+    dv: npt.NDArray[np.int32],
+    steps: int,
+    depth: int,
+    modulator: Modulator | None,
+) -> Population:
+    """Loihi-class LIF without current memory, reset when a sample reaches its layer."""
+    parameters: Mapping[str, int | npt.NDArray[np.int32]] = {
+        "du": 4095, "dv": _scalar(dv), "vth": _scalar(vth), "bias_mant": 0, "bias_exp": 0, "reset_interval": steps,
+        "reset_offset": depth + 1,
+    }  # fmt: skip
+    return Population(name, "lif_reset", (len(vth),), parameters, modulator)
+
+
+def _feedback(rule: Rule, hidden: TrainedHidden) -> Modulator:
+    half = _default(rule, "psi_halfwidth_of_threshold") * float(np.mean(hidden.vth)) * 64
+    return Modulator("feedback", "box", round(half), int(_default(rule, "signal_shift")))
+
+
+def _error(rule: Rule, vth: int) -> Modulator:
+    half = round(_default(rule, "psi_halfwidth_of_threshold") * vth * 64)
+    return Modulator(
+        "error", "box", half, target="target", trace_decay=int(_default(rule, "trace_decay")),
+        trace_impulse=int(_default(rule, "trace_impulse")), trace_shift=int(_default(rule, "trace_shift")),
+    )  # fmt: skip
+
+
+def _default(rule: Rule, key: str) -> float:
+    value = rule.defaults.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise UnsupportedError(
+            f"it gives no number '{key}' in [defaults], which learning on the chip needs", where=f"rule '{rule.name}'",
+            remedy="Take the rules eprop-random and delta, or add the key.",
+        )  # fmt: skip
+    return float(value)
+
+
+def _even(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    """On the grid of mixed 8-bit weights: even integers from -256 to 254."""
+    whole = np.clip(np.trunc(values), -256, 255).astype(np.int32)
+    return (whole >> 1) << 1
+
+
+def _all(n: int, value: int) -> npt.NDArray[np.int32]:
+    return np.full(n, value, np.int32)
+
+
+def _scalar(values: npt.NDArray[np.int32]) -> int | npt.NDArray[np.int32]:
+    return int(values[0]) if bool(np.all(values == values[0])) else values
