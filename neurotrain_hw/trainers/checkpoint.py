@@ -67,7 +67,7 @@ def load(
     Raises FormatError where the file is damaged or belongs to a run with other settings.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         document = json.loads(str(arrays["document"]))
         check_settings(document["settings"], settings, where=str(path))
