@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from neurotrain_hw.cli import audit, compile, doctor, export, rules, run, targets, verify
+from neurotrain_hw.cli import (
+    audit,
+    compile,
+    doctor,
+    export,
+    lava,
+    models,
+    report,
+    rules,
+    run,
+    targets,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     name="neurotrain-hw",
@@ -15,9 +28,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _verb in (export.export, compile.compile_, run.run, verify.verify, audit.audit, doctor.doctor):
+for _verb in (
+    train.train, export.export, compile.compile_, run.run, verify.verify, audit.audit, report.report, doctor.doctor,
+):  # fmt: skip
     app.command(_verb.__name__.rstrip("_"))(_verb)
-for _name, _group in (("targets", targets.app), ("rules", rules.app)):
+for _name, _group in (("targets", targets.app), ("models", models.app), ("rules", rules.app), ("lava", lava.app)):
     app.add_typer(_group, name=_name)
 
 

@@ -91,7 +91,7 @@ def build_program(
         Population("target", "input", (network.outputs,)),
         _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, _feedback(hidden_rule, hidden) if learns else None),
         _lif("out", _all(network.outputs, network.output_vth), _all(network.outputs, network.dv), network.steps, 2,
-             _error(readout_rule, network.output_vth)),
+             _error(readout_rule)),
     )  # fmt: skip
     connections = [
         Connection("in-hidden", "dense", "in", "hidden", hidden.weights.astype(np.int16), hidden.weight_exp,
@@ -119,7 +119,7 @@ def target_levels(network: OnChipNetwork, readout_rule: Rule) -> npt.NDArray[np.
     error while its trace still charges. The other classes have target 0.
     """
     a = 1 - _default(readout_rule, "trace_decay") / 4096
-    rise: npt.NDArray[np.float64] = 1 - a ** np.arange(1, network.steps + 1, dtype=np.float64)
+    rise: npt.NDArray[np.float64] = 1 - np.power(a, np.arange(1.0, network.steps + 1))
     return np.rint(_default(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
 
 
@@ -144,10 +144,9 @@ def _feedback(rule: Rule, hidden: TrainedHidden) -> Modulator:
     return Modulator("feedback", "box", round(half), int(_default(rule, "signal_shift")))
 
 
-def _error(rule: Rule, vth: int) -> Modulator:
-    half = round(_default(rule, "psi_halfwidth_of_threshold") * vth * 64)
+def _error(rule: Rule) -> Modulator:
     return Modulator(
-        "error", "box", half, target="target", trace_decay=int(_default(rule, "trace_decay")),
+        "error", target="target", trace_decay=int(_default(rule, "trace_decay")),
         trace_impulse=int(_default(rule, "trace_impulse")), trace_shift=int(_default(rule, "trace_shift")),
     )  # fmt: skip
 
