@@ -54,6 +54,7 @@ def range_notes(
     chip: Chip,
     *,
     dv: npt.NDArray[np.int32],
+    vth: npt.NDArray[np.int32],
     bias: npt.NDArray[Any],
     steps: int,
     where: str,
@@ -76,9 +77,10 @@ def range_notes(
         )
     hold = _inhibited_steps(weights, weight_exp, dv, bias, steps)
     if hold is not None:
+        below = STATE_LIMIT / (float(vth.max()) * (1 << VTH_SHIFT))
         notes.append(
-            f"{where}: the membrane saturates at -2^23 if all inhibitory inputs of one neuron fire "
-            f"in {hold} steps in a row"
+            f"{where}: the membrane saturates {below:.0f} thresholds below 0; at worst, all inhibitory inputs of one "
+            f"neuron firing together, it gets there in {hold} steps"
         )
     return notes
 

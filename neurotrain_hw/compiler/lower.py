@@ -78,7 +78,7 @@ def _lower_layer(
     mant, bias_exp, bias_note = _bias(node, lif, unit, layer)
     notes += [bias_note] if bias_note else []
     notes += range_notes(
-        weights, exp, chip, dv=dv, bias=mant.astype(np.int64) << bias_exp, steps=steps, where=layer.neurons
+        weights, exp, chip, dv=dv, vth=vth, bias=mant.astype(np.int64) << bias_exp, steps=steps, where=layer.neurons
     )
     parameters: dict[str, IntOrArray] = {
         "du": DECAY_MAX, "dv": _shared(dv), "vth": _shared(vth), "bias_mant": _shared(mant), "bias_exp": bias_exp,

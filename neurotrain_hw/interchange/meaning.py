@@ -63,7 +63,8 @@ class Quantisation:
     def integers(self, weight: npt.ArrayLike, *, where: str = "weights") -> npt.NDArray[np.int32]:
         """The integers q, int32 of the weights' shape.
 
-        Raises ValueRangeError where a weight is further than 1/100 of a step from the grid (float32 keeps 16 bits to 1/128), or outside the range.
+        Raises ValueRangeError where a weight is further than 1/100 of a step from the grid, or outside the range;
+        float32 keeps integers of 16 bits to better than that.
         """
         steps = np.asarray(weight, np.float64) / self.scale
         rounded = np.rint(steps)
