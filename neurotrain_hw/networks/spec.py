@@ -21,7 +21,7 @@ class Surrogate:
     """The derivative that stands in for the spike's in BPTT: snnTorch's surrogate of this kind and slope (> 0)."""
 
     kind: str = "fast_sigmoid"
-    slope: float = 10.0
+    slope: float = 5.0
 
 
 @dataclass(frozen=True)

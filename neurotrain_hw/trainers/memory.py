@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from neurotrain_hw.networks.network import build
 from neurotrain_hw.networks.spec import ModelSpec
@@ -53,9 +52,8 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         # operands too: what autograd's own code makes is seen when it is first used
-        for leaf in tree_leaves((args, kwargs, result)):
-            if isinstance(leaf, torch.Tensor):
-                self._note(leaf.untyped_storage())
+        self._note_all(args)
+        self._note_all((result,))
         if self._bound > self.peak and self._new * 64 >= len(self._alive):
             self._sweep()
         return result
@@ -63,6 +61,13 @@ class LiveBytes(TorchDispatchMode):
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
         self._sweep()
+
+    def _note_all(self, values: Iterable[Any]) -> None:
+        for value in values:
+            if isinstance(value, torch.Tensor):
+                self._note(value.untyped_storage())
+            elif isinstance(value, list | tuple):
+                self._note_all(value)
 
     def _note(self, storage: torch.UntypedStorage) -> None:
         key = storage._cdata
