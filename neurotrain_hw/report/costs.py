@@ -87,8 +87,8 @@ def energy(results: Json) -> list[Block]:
 
 def versions(results: Json) -> list[Block]:
     """What ran."""
-    rows = [(text(name), Cell(version, "code")) for name, version in results["versions"].items()]
-    return [Table("Versions of what made this report.", ("package", "version"), rows)] if rows else []
+    made_with = [f"{name} {version}" for name, version in results["versions"].items()]
+    return [Text(f"Made with {listed(made_with)}.")] if made_with else []
 
 
 def _counts(items: Sequence[Json], keys: Mapping[str, str], head: str, caption: str) -> Table:

@@ -24,6 +24,12 @@ from neurotrain_hw.report.view import (
 
 Json = Mapping[str, Any]
 _LONG = 12
+_ACCURACIES = {
+    "validation_accuracy": "validation",
+    "test_accuracy": "test",
+    "float_accuracy": "test, float weights",
+    "quantised_accuracy": "test, quantised",
+}
 
 
 def absent(holder: Json, key: str, what: str) -> Text:
@@ -49,17 +55,17 @@ def training(results: Json) -> list[Block]:
     blocks: list[Block] = []
     if plot := curves.training(rules):
         blocks.append(plot)
-    keys = ("validation_accuracy", "test_accuracy", "float_accuracy", "quantised_accuracy")
+    shown = {key: words for key, words in _ACCURACIES.items() if any(key in rule for rule in rules)}
     rows = [
         (
             text(rule.get("title") or rule["rule"]),
             text(len(rule["seeds"]) if rule.get("seeds") else None),
-            *(_over_seeds(rule.get(key)) for key in keys),
+            *(_over_seeds(rule.get(key)) for key in shown),
             _seconds(rule.get("seconds")),
         )
         for rule in rules
     ]
-    columns = ("rule", "seeds", "validation", "test", "test, float weights", "test, quantised", "time")
+    columns = ("rule", "seeds", *shown.values(), "time")
     blocks.append(Table("Accuracy after training: mean over seeds, with the lowest and the highest.", columns, rows))
     if plot := curves.learning_bytes(rules):
         blocks.append(plot)

@@ -54,7 +54,6 @@ def results_of_run(folder: Path) -> dict[str, Any]:
                 "seeds": [settings["seed"]],
                 "test_accuracy": [quantised["test"]],
                 "validation_accuracy": [quantised["validation"]],
-                "quantised_accuracy": [quantised["test"]],
                 "float_accuracy": [unquantised["test"]],
                 "curve": [
                     {"epoch": e["epoch"], "loss": e["loss"], "validation_accuracy": e["validation"]} for e in history

@@ -198,6 +198,19 @@ def test_a_spike_of_no_neuron_is_a_fault(results: Make) -> None:
         render(document)
 
 
+def test_a_spike_at_no_step_is_a_fault(results: Make) -> None:
+    document = results()
+    document["raster"]["events"][0]["step"][-1] = 35
+    with pytest.raises(ValueRangeError, match=r"population 'in'.*steps 1 to 34"):
+        render(document)
+
+
+def test_a_training_run_has_no_columns_for_what_it_did_not_measure() -> None:
+    page = Page(render({"training": [{"rule": "made-up", "seeds": [0], "test_accuracy": [0.9]}]}))
+    assert page.row("rule") == ["rule", "seeds", "test", "time"]
+    assert page.row("made-up") == ["made-up", "1", "90.0 %", "unknown"]
+
+
 def test_the_file_is_written_where_asked(tmp_path: Path, results: Make) -> None:
     (tmp_path / "results.json").write_text(json.dumps(results()), encoding="utf-8")
     assert write_report(tmp_path) == tmp_path / "report.html"

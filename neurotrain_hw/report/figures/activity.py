@@ -28,7 +28,7 @@ def raster(section: Json) -> Plot:
     spikes = dict.fromkeys(sizes, 0)
     for k, ((name, n), (bottom, height)) in enumerate(zip(sizes.items(), panels, strict=True)):
         key = "" if k == 0 else str(k + 1)
-        steps, neurons = _spikes(section["events"], name, n)
+        steps, neurons = _spikes(section["events"], name, n, section["steps"])
         spikes[name] = len(steps)
         data.append(
             {
@@ -64,12 +64,13 @@ def raster(section: Json) -> Plot:
 
 
 def weights(entries: Sequence[Json]) -> Plot:
-    """Histograms of weights on the integer grid, a panel per connection, before learning in grey."""
+    """Histograms of weights on the integer grid, a panel per connection; of several labels the first stands in grey."""
     connections = list(dict.fromkeys(entry["connection"] for entry in entries))
     labels = list(dict.fromkeys(entry["label"] for entry in entries))
     data: list[Json] = []
     width = 1 / len(connections)
-    shape = layout(330, barmode="overlay", bargap=0)
+    several = len(labels) > 1
+    shape = layout(330, legend=several, barmode="overlay", bargap=0)
     shape["annotations"] = []
     for c, connection in enumerate(connections):
         key = "" if c == 0 else str(c + 1)
@@ -80,17 +81,17 @@ def weights(entries: Sequence[Json]) -> Plot:
         shape[f"yaxis{key}"] = axis("synapses" if c == 0 else "", grid=True, rangemode="tozero", anchor=f"x{key}")
         for entry in entries:
             if entry["connection"] == connection:
-                data.append(_histogram(entry, labels.index(entry["label"]), first=c == 0, key=key))
+                data.append(_histogram(entry, labels.index(entry["label"]), first=c == 0, key=key, grey=several))
     grids = sorted({entry["grid"] for entry in entries})
     return Plot(
-        f"Weights on the chip's integer grid of {listed([str(g) for g in grids])}: "
+        f"Weights on their integer grid, in steps of {listed([str(g) for g in grids])}: "
         f"{listed(labels)}, in {listed(connections)}{_zeros(entries)}.",
         data,
         shape,
     )
 
 
-def _histogram(entry: Json, k: int, *, first: bool, key: str) -> Json:
+def _histogram(entry: Json, k: int, *, first: bool, key: str, grey: bool) -> Json:
     grid, counts = entry["grid"], dict(zip(entry["values"], entry["counts"], strict=True))
     off = [value for value in counts if value % grid]
     if grid < 1 or off:
@@ -111,7 +112,12 @@ def _histogram(entry: Json, k: int, *, first: bool, key: str) -> Json:
         "hovertemplate": "weight %{x}: %{y} synapses<extra></extra>",
     }
     if k == 0:
-        return {"type": "bar", "width": grid, "marker": {"color": "@muted/0.45", "line": {"width": 0}}, **common}
+        return {
+            "type": "bar",
+            "width": grid,
+            "marker": {"color": "@muted/0.45" if grey else colour(0), "line": {"width": 0}},
+            **common,
+        }
     return {
         "type": "scatter",
         "mode": "lines",
@@ -130,7 +136,7 @@ def _zeros(entries: Sequence[Json]) -> str:
     return f"; weights of exactly 0: {listed(shares)}" if shares else ""
 
 
-def _spikes(events: Sequence[Json], name: str, n: int) -> tuple[list[int], list[int]]:
+def _spikes(events: Sequence[Json], name: str, n: int, last: int) -> tuple[list[int], list[int]]:
     steps, neurons = [], []
     for entry in events:
         if entry["population"] == name:
@@ -138,6 +144,10 @@ def _spikes(events: Sequence[Json], name: str, n: int) -> tuple[list[int], list[
             neurons += entry["neuron"]
     if neurons and not 0 <= min(neurons) <= max(neurons) < n:
         raise ValueRangeError("a spike of a neuron that is not there", where=f"raster, population '{name}'", limit=n)
+    if steps and not 1 <= min(steps) <= max(steps) <= last:
+        raise ValueRangeError(
+            "a spike outside the steps", where=f"raster, population '{name}'", need=f"steps 1 to {last}"
+        )
     return steps, neurons
 
 

@@ -81,7 +81,7 @@ def log_axis(title: str, **more: Any) -> dict[str, Any]:
 
 def share_axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis of shares, written as percentages."""
-    return axis(title, grid=True, tickformat=".0%", **more)
+    return axis(title, grid=True, tickformat="~%", **more)
 
 
 def layout(height: float, *, legend: bool = True, **more: Any) -> dict[str, Any]:

@@ -40,14 +40,16 @@ def training(rules: Sequence[Json]) -> Plot | None:
     reached = [f"{name} {percent(value)}" for name, value in ends if value is not None]
     caption = "Training loss (left) and validation accuracy (right) over epochs"
     caption += f"; at the last epoch {listed(reached)}." if reached else "."
+    last = max(point["epoch"] for rule in shown for point in rule["curve"])
+    ticks: dict[str, Any] = {"dtick": 1} if last <= 10 else {}
     return Plot(
         caption,
         data,
         layout(
             330,
-            xaxis=axis("epoch", domain=[0, 0.44]),
+            xaxis=axis("epoch", domain=[0, 0.44], **ticks),
             yaxis=axis("loss (cross-entropy, nats)", grid=True, rangemode="tozero"),
-            xaxis2=axis("epoch", domain=[0.56, 1]),
+            xaxis2=axis("epoch", domain=[0.56, 1], **ticks),
             yaxis2=share_axis("validation accuracy", anchor="x2"),
         ),
     )
