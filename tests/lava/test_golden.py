@@ -11,9 +11,8 @@ from neurotrain_hw import lava
 from neurotrain_hw.simulator import load_case
 
 CASES = [
-    "lif_multi3_0005", "lif_recurrent_0006", "lif_overflow_u_0007", "lif_perneuron_0009", "lifreset_two_0102",
-    "ternary_rec_0203", "graded_acc32_0307", "learn2f_random_0507", "learn2f_coinc_0511", "learn2f_weightdep_0514",
-    "learn3f_delay_0603",
+    "lif_multi3_0005", "lif_perneuron_0009", "lifreset_two_0102", "ternary_rec_0203", "graded_acc32_0307",
+    "learn2f_random_0507", "learn2f_weightdep_0514", "learn3f_delay_0603",
 ]  # fmt: skip
 
 
