@@ -168,7 +168,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(5)
     if process.poll() == 0:
         return
-    until = time.monotonic() + 1
+    until = time.monotonic() + 10  # the resource tracker is the last to go: killed too early, it leaks shared memory
     with suppress(ProcessLookupError, PermissionError):
         while time.monotonic() < until:
             os.killpg(process.pid, 0)
