@@ -7,6 +7,7 @@ import typer
 from neurotrain_hw.cli import (
     audit,
     compile,
+    demo,
     doctor,
     export,
     lava,
@@ -29,8 +30,16 @@ app = typer.Typer(
 )
 
 for _verb in (
-    train.train, export.export, compile.compile_, run.run, verify.verify, audit.audit, report.report, doctor.doctor,
-):  # fmt: skip
+    demo.demo,
+    train.train,
+    export.export,
+    compile.compile_,
+    run.run,
+    verify.verify,
+    audit.audit,
+    report.report,
+    doctor.doctor,
+):
     app.command(_verb.__name__.rstrip("_"))(_verb)
 for _name, _group in (("targets", targets.app), ("models", models.app), ("rules", rules.app), ("lava", lava.app)):
     app.add_typer(_group, name=_name)

@@ -43,8 +43,8 @@ def train(
     """Train a spiking network with quantised weights, and write a run folder.
 
     The folder gets run.json (settings, versions, figures), weights.npz (float weights, integers, scales) and
-    model.nir (the network for `compile`). Choices are made on validation samples; the test set is read once, at the
-    end. Ctrl-C is safe: the same command goes on after the last whole epoch, and a finished run is not repeated.
+    model.nir (the network for `compile`). The validation figure is there to choose by; the test set is read once, at
+    the end. Ctrl-C is safe: the same command goes on after the last whole epoch, and a finished run is not repeated.
 
     Example: neurotrain-hw train --model digits-fc --rule eprop --seed 1
     """

@@ -1,0 +1,135 @@
+"""Step e: learning on the simulated chip, with its controls, and the first steps of the same learning in Lava."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurotrain_hw.chips import load_chip
+from neurotrain_hw.data import Splits, load_dataset
+from neurotrain_hw.demo.chip import histogram, program_path
+from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
+from neurotrain_hw.onchip.network import target_levels
+from neurotrain_hw.program import Program, Timing
+from neurotrain_hw.program_file import load_program
+from neurotrain_hw.rules import load_rule
+from neurotrain_hw.simulator import simulate
+
+HIDDEN_RULE, READOUT_RULE = "eprop-random", "delta"
+LABELS: dict[Start, str] = {
+    "random": "hidden and readout learn, from random weights",
+    "trained": "hidden layer from BPTT, both learn on",
+    "readout": "control: readout only, hidden random",
+}
+# The control is tuned for itself, on the same validation samples: wider weights, slower decay, higher threshold.
+CONTROL = {"dv": 205, "output_vth": 4096, "hidden_spread": 96.0}
+
+
+def network_for(data: Splits, start: Start, hidden: int) -> OnChipNetwork:
+    """The learning network's constants."""
+    network = OnChipNetwork(data.inputs, hidden, data.classes)
+    return replace(network, **CONTROL) if start == "readout" else network
+
+
+def learn_all(
+    folder: Path,
+    dataset: str,
+    seeds: Sequence[int],
+    epochs: dict[Start, int],
+    chip_name: str,
+    hidden: int,
+    threads: int,
+    lava_reason: str | None,
+    say: Callable[[str], None],
+) -> tuple[str, dict[str, Any]]:
+    """Teach every start with every seed, `threads` at a time, then compare the first 500 steps with Lava."""
+    data, chip = load_dataset(dataset), load_chip(chip_name)
+    rules = load_rule(HIDDEN_RULE), load_rule(READOUT_RULE)
+
+    def lesson(start: Start, seed: int) -> Lesson:
+        network = network_for(data, start, hidden)
+        trained = TrainedHidden.of(load_program(program_path(folder, "bptt", seed))) if start == "trained" else None
+        program = build_program(network, *rules, chip, seed=seed, start=start, trained=trained)
+        found = teach(program, target_levels(network, rules[1]), data, epochs=epochs[start], seed=seed)
+        say(f"   {LABELS[start]}, seed {seed}: validation {found.validation[found.best]:.2%}, test {found.test:.2%}")
+        return found
+
+    work = [(start, seed) for start in epochs for seed in seeds]
+    with ThreadPoolExecutor(threads) as pool:
+        done = dict(zip(work, pool.map(lambda job: lesson(*job), work), strict=True))
+    network = network_for(data, "random", hidden)
+    lava = None
+    if lava_reason is None:
+        lava = compare_with_lava(done["random", seeds[0]].program, target_levels(network, rules[1]), data, seeds[0])
+    starts = {start: [done[start, seed] for seed in seeds] for start in epochs}
+    first = starts["random"][0]
+    text = "test accuracy over {} seeds: {} (chance 10 %)".format(
+        len(seeds), "; ".join(f"{LABELS[s]} {np.mean([x.test for x in found]):.2%}" for s, found in starts.items())
+    )
+    if lava is not None:
+        text += f"; first {lava['steps']} steps in Lava: {lava['differing_weights']} weights differ"
+    section = {
+        "chance": 0.1, "samples_per_epoch": first.samples, "rule": rules[0].title, "equation": str(rules[0].dw),
+        "curves": [_curve(start, found) for start, found in starts.items()],
+        "table": [_table_row(start, found, seeds) for start, found in starts.items()],
+        "lava": lava, "lava_reason": lava_reason,
+    }  # fmt: skip
+    sections = {
+        "on_chip": section, "learned_weights": _histograms(first),
+        "learning_counters": first.counters.as_dict(), "learning_samples": first.samples * epochs["random"],
+    }  # fmt: skip
+    return text, sections
+
+
+def compare_with_lava(
+    program: Program, levels: np.ndarray, data: Splits, seed: int, *, steps: int = 500
+) -> dict[str, int]:
+    """Run the first steps of a lesson on the simulator and on Lava; how many weights and spikes differ."""
+    timing: Timing | None = program.timing
+    if timing is None:
+        raise ValueError("a learning program has a timing")
+    inputs = next(lessons(timing, levels, data.train, epochs=1, seed=seed)).inputs()
+    record = ("hidden.spikes", "out.spikes")
+    ours = simulate(program, inputs, steps=steps, record=record)
+    theirs = simulate(program, inputs, steps=steps, record=record, engine="lava")
+    return {
+        "steps": steps,
+        "differing_weights": sum(int(np.count_nonzero(w != theirs.weights[k])) for k, w in ours.weights.items()),
+        "compared_weights": sum(w.size for w in ours.weights.values()),
+        "differing_spikes": sum(
+            int(np.count_nonzero(s.dense() != theirs.spikes[k].dense())) for k, s in ours.spikes.items()
+        ),
+        "changed_weights": sum(
+            int(np.count_nonzero(w != program.connection(k).weights)) for k, w in ours.weights.items()
+        ),
+    }  # fmt: skip
+
+
+def _curve(start: Start, found: Sequence[Lesson]) -> dict[str, Any]:
+    values = np.array([lesson.validation for lesson in found])
+    return {
+        "label": LABELS[start], "control": start == "readout",
+        "samples": [found[0].samples * k for k in range(values.shape[1])], "mean": values.mean(axis=0).tolist(),
+        "low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist(),
+    }  # fmt: skip
+
+
+def _table_row(start: Start, found: Sequence[Lesson], seeds: Sequence[int]) -> dict[str, Any]:
+    tests = [lesson.test for lesson in found]
+    return {
+        "label": LABELS[start], "control": start == "readout", "seeds": list(seeds), "test_accuracy": tests,
+        "mean": float(np.mean(tests)), "spread": float(np.std(tests)),
+    }  # fmt: skip
+
+
+def _histograms(lesson: Lesson) -> list[dict[str, Any]]:
+    rows = []
+    for name, weights in lesson.weights.items():
+        rows.append(histogram(lesson.program.connection(name).weights, name, "before learning", 1))
+        rows.append(histogram(weights, name, "after learning", 1))
+    return rows
