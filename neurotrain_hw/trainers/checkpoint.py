@@ -15,16 +15,12 @@ import torch
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.files import replacing
 
-Arrays = dict[str, npt.NDArray[np.float32]]
-
 
 @dataclass
 class Progress:
-    """Where a run stands: metrics of the epochs done, and the shadow weights of the best of them on validation."""
+    """Where a run stands: metrics of the epochs done, and the seconds they took."""
 
     history: list[dict[str, float]] = field(default_factory=list)
-    best: Arrays = field(default_factory=dict)
-    best_epoch: int = 0
     seconds: float = 0.0
 
     @property
@@ -40,15 +36,11 @@ def save(
     parameters: dict[str, torch.nn.Parameter],
     optimizer: torch.optim.Adam,
 ) -> None:
-    """Write shadow weights, Adam's moments, the best weights and the metrics; a file that is there is replaced."""
-    document = {
-        "settings": settings, "history": progress.history, "best_epoch": progress.best_epoch,
-        "seconds": progress.seconds,
-    }  # fmt: skip
+    """Write shadow weights, Adam's moments and the metrics; a file that is there is replaced."""
+    document = {"settings": settings, "history": progress.history, "seconds": progress.seconds}
     arrays: dict[str, npt.NDArray[Any]] = {"document": np.array(json.dumps(document))}
     for name, parameter in parameters.items():
         arrays[f"shadow/{name}"] = parameter.detach().numpy()
-        arrays[f"best/{name}"] = progress.best[name]
         for key, value in optimizer.state[parameter].items():
             arrays[f"adam/{name}/{key}"] = value.numpy()
     with replacing(path) as beside, beside.open("wb") as file:
@@ -80,8 +72,7 @@ def load(
                     for key, value in arrays.items()
                     if key.startswith(prefix)
                 }
-        best = {name: arrays[f"best/{name}"] for name in parameters}
-        return Progress(document["history"], best, document["best_epoch"], document["seconds"])
+        return Progress(document["history"], document["seconds"])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise FormatError(
             f"the checkpoint cannot be read: {error}", where=str(path), remedy="Delete it; the run then starts anew."

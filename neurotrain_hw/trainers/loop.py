@@ -54,10 +54,11 @@ def train(
 ) -> TrainedRun:
     """Train a network and write a run folder; what is left out comes from the model and the rule.
 
-    `weight_bits`: None for float weights, "model" as the model says. Every choice (which epoch's weights are kept)
-    is made on validation samples; the test samples are looked at once, at the end. A finished run is not repeated;
-    an interrupted one resumes after its last whole epoch and ends with the same bits. Arithmetic runs on one thread,
-    so that the number of cores changes nothing.
+    `weight_bits`: None for float weights, "model" as the model says. Validation samples are shown after every epoch,
+    for choices between runs; the test samples are looked at once, at the end. The weights are those of the last epoch,
+    up to which the learning rate falls to 0: a best epoch, picked on few samples, would be picked for its luck. A
+    finished run is not repeated; an interrupted one resumes after its last whole epoch and ends with the same bits.
+    Arithmetic runs on one thread, so that the number of cores changes nothing.
     Raises UnknownNameError, ValueRangeError, MissingExtraError, DataUnavailableError, and FormatError where `folder`
     holds a run with other settings.
     """
@@ -88,17 +89,10 @@ def _fit(
         started = time.perf_counter()
         loss = _epoch(settings, splits.train, network, optimizer, state.epochs_done + 1, report)
         validation = accuracy(network, splits.validation, steps=settings.model.steps, seed=settings.evaluation_seed)
-        # of equally good epochs the later one: its learning rate was lower
-        if validation >= max((e["validation"] for e in state.history), default=0.0):
-            state.best = {name: p.detach().numpy().copy() for name, p in parameters.items()}
-            state.best_epoch = state.epochs_done + 1
         state.history.append({"epoch": state.epochs_done + 1, "loss": loss, "validation": validation})
         state.seconds += time.perf_counter() - started
         checkpoint.save(path, settings=settings.as_dict(), progress=state, parameters=parameters, optimizer=optimizer)
         report(Report(state.epochs_done, settings.epochs, 1.0, loss, validation))
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(torch.from_numpy(state.best[name]))
     return network, state
 
 
@@ -146,9 +140,12 @@ def _finish(
     }
     run_folder.save_network(folder, network)
     document = {
-        "settings": settings.as_dict(), "accuracy": figures, "selected_epoch": state.best_epoch,
-        "history": state.history, "seconds": round(state.seconds, 3), "versions": _versions(),
-    }  # fmt: skip
+        "settings": settings.as_dict(),
+        "accuracy": figures,
+        "history": state.history,
+        "seconds": round(state.seconds, 3),
+        "versions": _versions(),
+    }
     run_folder.save_document(folder, document)
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
     return run_folder.load_run(folder)

@@ -34,7 +34,7 @@ class EpropSettings:
     psi: Psi = "surrogate"
     psi_width: float = 1.0
     gain: float = 1.0
-    learning_rate: float = 5e-3
+    learning_rate: float = 1e-2
     epochs: int = 15
     batch: int = 32
 
