@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +35,7 @@ class EventStream:
         for name, kind in (("indptr", np.int64), ("index", np.int32), ("payload", np.int32)):
             value = getattr(self, name)
             if value is not None:
-                array = np.ascontiguousarray(value, dtype=kind)
-                if array is value and array.flags.writeable:
-                    array = array.copy()
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
+                object.__setattr__(self, name, _frozen(name, value, np.dtype(kind)))
         self._check()
 
     def _check(self) -> None:
@@ -51,6 +48,8 @@ class EventStream:
             raise fault(f"dt_s is {self.dt_s}, seconds per step must be positive")
         if self.indptr.ndim != 1 or self.indptr.size < 1 or self.indptr[0] != 0:
             raise fault("indptr must be one-dimensional and start with 0")
+        if self.index.ndim != 1:
+            raise fault(f"index must be one-dimensional, it has the shape {self.index.shape}")
         if np.any(np.diff(self.indptr) < 0) or self.indptr[-1] != self.index.size:
             raise fault(f"indptr must ascend to the number of events, {self.index.size}")
         if self.payload is not None and self.payload.shape != self.index.shape:
@@ -106,6 +105,8 @@ class EventStream:
 
     def window(self, start: int, stop: int) -> EventStream:
         """Steps `start` to `stop` (from 0, stop excluded; beyond the end: empty steps)."""
+        if not 0 <= start <= stop:
+            raise ValueRangeError(f"steps {start} to {stop}", where="EventStream.window", need="0 <= start <= stop")
         bounds = self.indptr[np.clip(np.arange(start, stop + 1), 0, self.steps)]
         events = slice(int(bounds[0]), int(bounds[-1]))
         payload = None if self.payload is None else self.payload[events]
@@ -123,7 +124,7 @@ class EventStream:
         rows, columns = np.nonzero(array)
         indptr = np.zeros(array.shape[0] + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=array.shape[0]), out=indptr[1:])
-        found = array[rows, columns].astype(np.int32)
+        found = array[rows, columns]
         payload = None if bool(np.all(found == 1)) else found
         return cls(indptr, columns.astype(np.int32), array.shape[1], payload, dt_s)
 
@@ -134,10 +135,12 @@ class EventStream:
 
     @classmethod
     def concatenate(cls, streams: Sequence[EventStream]) -> EventStream:
-        """One stream after the other in time; all have the same number of neurons."""
-        if not streams or any(s.n != streams[0].n for s in streams):
-            sizes = sorted({s.n for s in streams})
-            raise ValueRangeError(f"streams of {sizes} neurons cannot be joined", where="EventStream.concatenate")
+        """One stream after the other in time; all have the same number of neurons and length of a step."""
+        if not streams or any((s.n, s.dt_s) != (streams[0].n, streams[0].dt_s) for s in streams):
+            sizes, lengths = sorted({s.n for s in streams}), sorted({s.dt_s for s in streams})
+            raise ValueRangeError(
+                f"streams of {sizes} neurons and steps of {lengths} s cannot be joined", where="EventStream.concatenate"
+            )
         offsets = np.cumsum([0, *(s.count for s in streams)])
         indptr = np.concatenate([[0], *(s.indptr[1:] + o for s, o in zip(streams, offsets, strict=False))])
         graded = any(s.payload is not None for s in streams)
@@ -172,8 +175,11 @@ class EventStream:
                     f"an event has {axis} outside 0..{size - 1}", where="EventStream.from_tonic",
                     remedy="Check sensor_size, Tonic's (width, height, polarities).",
                 )  # fmt: skip
-        step = (events["t"].astype(np.float64) * 1e-6 / dt_s).astype(np.int64)
-        total = int(step.max()) + 1 if steps is None and step.size else int(steps or 0)
+        if not (dt_s > 0 and np.isfinite(dt_s)):
+            raise ValueRangeError(f"dt_s is {dt_s}", where="EventStream.from_tonic", need="seconds above 0")
+        # divide by microseconds, rounded: 3000 us are step 3 of 1 ms, where 0.003 / 0.001 would be 2.99...
+        step = np.floor(events["t"] / (round(dt_s * 1e6, 6) or dt_s * 1e6)).astype(np.int64)
+        total = max(int(step.max()) + 1, 0) if steps is None and step.size else int(steps or 0)
         n = width * height * polarities
         neuron = (p * height + y) * width + x
         keep = (step >= 0) & (step < total)
@@ -185,10 +191,39 @@ class EventStream:
     def to_tonic(self, *, sensor_size: tuple[int, int, int]) -> npt.NDArray[np.void]:
         """Tonic's structured events (x, y, t in microseconds, p); the inverse of `from_tonic` for spikes."""
         width, height, polarities = sensor_size
-        if width * height * polarities != self.n:
-            raise ValueRangeError(f"{sensor_size} holds {width * height * polarities} neurons", need=self.n)
+        if width * height * polarities != self.n or max(sensor_size) > 2**15:
+            raise ValueRangeError(
+                f"{sensor_size} holds {width * height * polarities} neurons", where="EventStream.to_tonic",
+                need=f"{self.n} neurons, and sides of at most 2^15, as Tonic's events hold them",
+            )  # fmt: skip
         out = np.zeros(self.count, dtype=[("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "<i2")])
         index = self.index.astype(np.int64)
         out["x"], out["y"], out["p"] = index % width, index // width % height, index // (width * height)
         out["t"] = np.round(self.rows() * self.dt_s * 1e6 + self.dt_s * 5e5)
         return out
+
+
+def _frozen(name: str, value: npt.ArrayLike, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """A read-only array of that type that nobody else can write; ValueRangeError where a value does not fit."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biu" and array.size:
+        raise ValueRangeError(f"{name} is of type {array.dtype}", where="EventStream", need="integers")
+    if array.dtype != kind and array.size:
+        limits = np.iinfo(kind)
+        if array.max() > limits.max or array.min() < limits.min:
+            raise ValueRangeError(f"a value of {name} does not fit into {limits.bits} bits", where="EventStream")
+    out = np.ascontiguousarray(array, dtype=kind)
+    if _writeable(out):
+        out = out.copy()
+    out.flags.writeable = False
+    return out
+
+
+def _writeable(array: npt.NDArray[Any]) -> bool:
+    """Whether these values can be changed, through the array or through what it is a view of."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return True
+        base = base.base
+    return False
