@@ -6,7 +6,9 @@ Every formula is a pure function in `arithmetic.py`, against which these kernels
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -124,33 +126,47 @@ class Counts(NamedTuple):
     learning: I64
 
 
-@njit(cache=True, nogil=True)
-def advance(net, state, inputs, recorder, numbers, counts, first, last, offset, learning):
-    """Run steps `first` to `last` (from 1); `offset` is the step before row 0 of inputs, recorder and numbers.
-
-    Stops early where the recorder is full and returns the next step to run.
-    """
-    room = recorder.neuron.size - state.v.size
-    for t in range(first, last + 1):
-        if recorder.used[0] > room:
-            return t
-        k = t - 1 - offset
-        _deliver(net, state, t)
-        for p in range(net.populations.shape[0]):
-            if net.populations[p, P_KIND] == 0:
-                _take_input(net, state, inputs, p, k)
-        for p in range(net.populations.shape[0]):
-            if net.populations[p, P_KIND] != 0:
-                _update_neurons(net, state, p, t, counts)
-            _count_and_record(net, state, recorder, counts, p, k)
-        for c in range(net.connections.shape[0]):
-            _propagate(net, state, c, t, counts)
-        if learning:
-            _learn(net, state, inputs, numbers, counts, t, k, offset)
-    return last + 1
+def _digest_of_sources() -> int:
+    """A number that changes with any module that the compiled code is made of."""
+    folder = Path(__file__).parent
+    sources = [(folder / f"{name}.py").read_bytes() for name in ("kernels", "layout", "plasticity", "rule_tables")]
+    return int(hashlib.sha256(b"".join(sources)).hexdigest()[:15], 16)
 
 
-@njit(cache=True, nogil=True)
+def _compiled(digest: int) -> Any:
+    """`advance`, kept on disk under the digest: Numba's own key does not see a change in a function that is called."""
+
+    @njit(cache=True, nogil=True)
+    def advance(net, state, inputs, recorder, numbers, counts, first, last, offset, learning):
+        """Run steps `first` to `last` (from 1); `offset` is the step before row 0 of inputs, recorder and numbers.
+
+        Stops early where the recorder is full and returns the next step to run.
+        """
+        if digest < 0:  # never; it makes the digest part of the cache's key
+            return first
+        room = recorder.neuron.size - state.v.size
+        for t in range(first, last + 1):
+            if recorder.used[0] > room:
+                return t
+            k = t - 1 - offset
+            _deliver(net, state, t)
+            for p in range(net.populations.shape[0]):
+                if net.populations[p, P_KIND] == 0:
+                    _take_input(net, state, inputs, p, k)
+            for p in range(net.populations.shape[0]):
+                if net.populations[p, P_KIND] != 0:
+                    _update_neurons(net, state, p, t, counts)
+                _count_and_record(net, state, recorder, counts, p, k)
+            for c in range(net.connections.shape[0]):
+                _propagate(net, state, c, t, counts)
+            if learning:
+                _learn(net, state, inputs, numbers, counts, t, k, offset)
+        return last + 1
+
+    return advance
+
+
+@njit(nogil=True)
 def _deliver(net, state, t):
     """Sum what arrives at step t into `current` and `signal`; int32 sums that wrap."""
     state.current[:] = 0
@@ -169,7 +185,7 @@ def _deliver(net, state, t):
             arriving[i] = 0
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _take_input(net, state, inputs, p, k):
     start, n, row = net.populations[p, P_START], net.populations[p, P_N], net.populations[p, P_INPUT]
     for a in range(state.active_n[p]):
@@ -185,13 +201,13 @@ def _take_input(net, state, inputs, p, k):
     state.active_n[p] = count
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _shift_toward_zero(x, bits):
     """`arithmetic.shift_toward_zero`."""
     return x >> bits if x >= 0 else -((-x) >> bits)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _update_neurons(net, state, p, t, counts):
     """`arithmetic.update_current`, `.update_voltage`, threshold, reset, and the modulator.
 
@@ -242,14 +258,14 @@ def _update_neurons(net, state, p, t, counts):
     counts.idle[p] += n - active
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _error(z, spike, target, decay, impulse, shift):
     """The filtered spikes z and the error of an output neuron, as `program.Modulator` defines them."""
     z = min(_shift_toward_zero(np.int64(z) * (4096 - decay), 12) + spike * impulse, V_LIMIT - 1)
     return z, min(max(np.int64(target) - (z >> shift), -127), 127)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_and_record(net, state, recorder, counts, p, k):
     start, n = net.populations[p, P_START], net.populations[p, P_N]
     for a in range(state.active_n[p]):
@@ -271,7 +287,7 @@ def _count_and_record(net, state, recorder, counts, p, k):
                 recorder.table[row + i, k] = source[start + i]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _propagate(net, state, c, t, counts):
     """Add this step's spikes of connection c to what is due at the steps after."""
     row = net.connections[c]
@@ -299,12 +315,14 @@ def _propagate(net, state, c, t, counts):
                 acc[at] = np.int32(acc[at] + listed[s] * value)
             events += last - first
         elif row[C_RULE] >= 0:
+            learned = plastic[base + j * n : base + (j + 1) * n]
             for i in range(n):
-                acc[i] = np.int32(acc[i] + plastic[base + j * n + i] * value)
+                acc[i] = np.int32(acc[i] + learned[i] * value)
             events += n
         else:
+            given = fixed[base + j * n : base + (j + 1) * n]
             for i in range(n):
-                acc[i] = np.int32(acc[i] + fixed[base + j * n + i] * value)
+                acc[i] = np.int32(acc[i] + given[i] * value)
             events += n
     counts.events[c] += events
     if events == 0:
@@ -322,7 +340,7 @@ def _propagate(net, state, c, t, counts):
         state.slot_used[row[C_SLOT] + slot] = True
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _learn(net, state, inputs, numbers, counts, t, k, offset):
     for c in range(net.connections.shape[0]):
         row = net.connections[c]
@@ -342,3 +360,6 @@ def _learn(net, state, inputs, numbers, counts, t, k, offset):
         if t % epoch == 0:
             number = t // epoch - 1 - offset // epoch
             learn(net.rules, r, state, t, k, number, numbers, counts.learning[r])
+
+
+advance = _compiled(_digest_of_sources())

@@ -45,7 +45,7 @@ LOW, HIGH = -(2**15) - 1, 2**15 - 1
 L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
     rule, impulse = tables.rules[r], tables.impulse
@@ -74,7 +74,7 @@ def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbe
                 ys[y + v * n_post + i] = third[v, i]
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     """Close an epoch of rule r: decay traces, change w, d and t, forget the spike times."""
     rule = tables.rules[r]
@@ -98,13 +98,13 @@ def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     ty[:] = 0
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _impulse(value, whole, fraction, random):
     """`arithmetic.add_impulse`."""
     return min(max(value + whole + (1 if random < fraction else 0), 0), 127)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
     """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
     kinds, n = traces.shape
@@ -128,9 +128,12 @@ def _history(traces, times, decay, impulse, epoch, random_decay, random_impulse,
     return out
 
 
-@njit(cache=True, nogil=True)
-def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, counts):
+@njit(nogil=True)
+def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, every, counts):
     """Add every product to w, d and t of the synapses that it can change; all products read the values of before.
+
+    `every`: visit all synapses, as values may lie outside the accumulator's range: in the first epoch, where weights
+    and tags are as given, and while a tag_1 stands at -257.
 
     The loops touch local arrays and scalars only: handing tuples or views on would count references per synapse.
     """
@@ -145,15 +148,18 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
         if products[q, Q_DEPENDENCY] != 2 or decimated:
             _pre_part(products, factors, q, hx, tx, epoch, pre, q - first)
             _post_part(products, factors, q, hy, ty, epoch, post, q - first)
-    posts = _live_posts(post, first_epoch)
+    posts = _live_posts(post, every)
     if posts.size == 0:
         return
     lift = 127 - math.floor(random * 128)
+    if _is_plain(products, first, last, epoch) and not every:
+        _apply_plain(products, first, last, pre, post, posts, state.w, rule[R_SYNAPSES], n_post, sign, lift, counts)
+        return
     weights, tag_2, tag_1 = state.w, state.tag_2, state.tag_1
     old = np.empty((3, posts.size), np.int32)
     acc = np.empty(posts.size, np.int32)
     for j in range(n_pre):
-        live = first_epoch
+        live = every
         for q in range(last - first):
             live = live or pre[q, j] != 0
         if not live:
@@ -166,15 +172,15 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
             if not targets[target]:
                 continue
             for a in range(posts.size):
-                acc[a] = min(max(old[target, a] << 7, LOW), HIGH)
+                acc[a] = old[target, a] << 7
             for q in range(first, last):
-                if products[q, Q_TARGET] == target and pre[q - first, j] != 0:
+                if products[q, Q_TARGET] == target and (pre[q - first, j] != 0 or every):
                     slot = tx[j] if products[q, Q_DEPENDENCY] == 0 and epoch > 1 else 0
                     plain = not products[q, Q_SYNAPTIC] and not products[q, Q_CROSSED]
                     shift, exp, factor = products[q, Q_SHIFT], products[q, Q_EXP], pre[q - first, j]
                     for a in range(posts.size):
                         value = np.int32(factor * post[q - first, slot, posts[a]])
-                        if value != 0 or not plain:
+                        if value != 0 or every:
                             if not plain:
                                 value = _synaptic_part(products, factors, q, value, hx, ty, posts[a], j, old, a)
                             value = min(max(np.int32((value >> shift) << exp), LOW), HIGH)
@@ -186,10 +192,69 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, first_epoch, cou
                     tag_2[start + posts[a]] = min((max(acc[a], 0) + lift) >> 7, 255)
             else:
                 for a in range(posts.size):
-                    tag_1[start + posts[a]] = min(max((acc[a] + lift) >> 7, -257), 255)
+                    tag = min(max((acc[a] + lift) >> 7, -257), 255)
+                    tag_1[start + posts[a]] = tag
+                    state.below[r] |= tag == -257
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
+def _is_plain(products, first, last, epoch):
+    """Whether a rule changes w alone, by products of a pre part and a post part."""
+    plain = True
+    for q in range(first, last):
+        spread = products[q, Q_DEPENDENCY] == 0 and epoch > 1
+        plain = plain and products[q, Q_TARGET] == 0 and not (products[q, Q_SYNAPTIC] or products[q, Q_CROSSED] or spread)
+    return plain
+
+
+@njit(nogil=True)
+def _apply_plain(products, first, last, pre, post, posts, weights, base, n_post, sign, lift, counts):
+    """The same as `_apply` for a plain rule: live post neurons side by side, in loops that vector units can take."""
+    n = posts.size
+    parts = np.empty((last - first, n), np.int64)
+    for q in range(last - first):
+        for a in range(n):
+            parts[q, a] = post[q, 0, posts[a]]
+    old, acc, new = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    low = 0 if sign == 1 else (-255 if sign == 2 else -256)
+    high = 0 if sign == 2 else 255
+    floor, ceiling = (0 if sign == 1 else LOW), (0 if sign == 2 else HIGH)
+    proposed = applied = saturated = rounded = 0
+    for j in range(pre.shape[1]):
+        live = False
+        for q in range(last - first):
+            live = live or pre[q, j] != 0
+        if not live:
+            continue
+        row = weights[base + j * n_post : base + (j + 1) * n_post]
+        for a in range(n):
+            old[a] = row[posts[a]]
+            acc[a] = old[a] << 7
+        for q in range(first, last):
+            factor, shift, exp = np.int64(pre[q - first, j]), products[q, Q_SHIFT], products[q, Q_EXP]
+            part = parts[q - first]
+            for a in range(n):
+                value = np.int64(np.int32(np.int64(np.int32(factor * part[a])) >> shift << exp))
+                acc[a] = min(max(acc[a] + min(max(value, LOW), HIGH), LOW), HIGH)
+        for a in range(n):
+            held = min(max(acc[a], floor), ceiling)
+            value = (held + lift) >> 7
+            new[a] = min(max(value, low), high)
+            changing, changed = acc[a] != old[a] << 7, new[a] != old[a]
+            full = held != acc[a] or new[a] != value
+            proposed += changing
+            applied += changing and changed
+            saturated += changing and full
+            rounded += changing and not (changed or full)
+        for a in range(n):
+            row[posts[a]] = new[a]
+    counts[L_PROPOSED] += proposed
+    counts[L_APPLIED] += applied
+    counts[L_ROUNDED] += rounded
+    counts[L_SATURATED] += saturated
+
+
+@njit(nogil=True)
 def _live_posts(post, every):
     """Indices of the post neurons for which any product can be other than 0, or of all."""
     products, slots, n = post.shape
@@ -206,7 +271,7 @@ def _live_posts(post, every):
     return out[:count]
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _factor(value, constant, sign, limit):
     """clip(value + constant, -2^W, 2^W - 1), or the sign of the sum."""
     total = np.int64(value) + constant
@@ -215,7 +280,7 @@ def _factor(value, constant, sign, limit):
     return min(max(total, -limit), limit - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _pre_part(products, factors, q, hx, tx, epoch, out, row):
     """Product of the factors that hang on the pre neuron alone, with the gate x0 and the mantissa; int32 wraps."""
     for j in range(out.shape[1]):
@@ -235,7 +300,7 @@ def _pre_part(products, factors, q, hx, tx, epoch, out, row):
         out[row, j] = value
 
 
-@njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _post_part(products, factors, q, hy, ty, epoch, out, row):
     """Product of the factors that hang on the post neuron alone, with the gate y0.
 
@@ -263,7 +328,7 @@ def _post_part(products, factors, q, hy, ty, epoch, out, row):
             out[row, slot, i] = value
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _synaptic_part(products, factors, q, value, hx, ty, i, j, old, a):
     """The product times its factors w, d, t, and, gated by y0 in a longer epoch, its pre traces at the post spike."""
     for f in range(products[q, Q_FIRST], products[q, Q_LAST]):
@@ -279,7 +344,7 @@ def _synaptic_part(products, factors, q, value, hx, ty, i, j, old, a):
     return value
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@njit(nogil=True, forceinline=True)
 def _store_weights(acc, old, posts, weights, start, sign, lift, counts):
     """Sign, stochastic rounding (`arithmetic.round_weight`) and range of the weights; counts what became of them."""
     low = 0 if sign == 1 else (-255 if sign == 2 else -256)

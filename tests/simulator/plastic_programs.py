@@ -1,0 +1,86 @@
+"""Random learning rules, and small random networks that learn by them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
+
+STEPS = 40
+FACTORS = (
+    "x1", "x2", "y1", "y2", "y3", "w", "d", "t", "x0", "y0", "(x1-20)", "(y1+3)", "(y2-64)", "(w+5)", "(3-w)", "(t-7)",
+    "(d+1)", "sgn(w)", "sgn(t+2)", "sgn(w-40)",
+)  # fmt: skip
+
+
+def random_plastic_program(
+    seed: int, *, t_epoch: int | None = None
+) -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray], int]:
+    """A program of two plastic connections, its dense inputs, recorded third factors, and the number of steps."""
+    rng = np.random.default_rng(seed)
+    n_in, n_hidden, n_out = (int(rng.integers(1, k)) for k in (7, 6, 5))
+    hidden = Modulator("feedback", str(rng.choice(["none", "box"])), int(rng.integers(0, 2**15)), int(rng.integers(4)))
+    error = Modulator("error", "none", 0, 0, "target", int(rng.integers(4097)), int(rng.integers(3000)), 5)
+    steered = bool(rng.random() < 0.5)
+    populations = (
+        Population("in", "input", (n_in,)), Population("target", "input", (n_out,)),
+        _population(rng, "h", n_hidden, hidden if steered else None),
+        _population(rng, "out", n_out, error if steered else None),
+    )  # fmt: skip
+    connections = [
+        _connection(rng, "c0", "in", "h", (n_hidden, n_in), t_epoch),
+        _connection(rng, "c1", "h", "out", (n_out, n_hidden), t_epoch),
+    ]
+    if steered:
+        feedback = rng.integers(-128, 128, (n_hidden, n_out)).astype(np.int16)
+        connections.append(Connection("back", "dense", "out", "h", feedback, sign_mode="mixed", num_message_bits=8,
+                                      port="signal", pre_port="error"))  # fmt: skip
+    inputs = {"in": (rng.random((STEPS, n_in)) < 0.4).astype(np.int32), "target": rng.integers(0, 128, (STEPS, n_out))}
+    third = {
+        c.name: rng.integers(-140, 141, (3, STEPS, c.weights.shape[0])).astype(np.int32)
+        for c in connections
+        if c.plasticity is not None and c.plasticity.kind == "3f" and not steered
+    }
+    return Program(f"plastic-{seed}", populations, tuple(connections), ("out",)), inputs, third, STEPS
+
+
+def _population(rng, name, n, modulator):
+    kind = str(rng.choice(["lif", "lif_reset"]))
+    values = {"du": 4095, "dv": int(rng.integers(0, 2000)), "vth": int(rng.integers(20, 200)),
+              "bias_mant": int(rng.choice([0, 300])), "bias_exp": 3}  # fmt: skip
+    if kind == "lif_reset":
+        values |= {"reset_interval": 13, "reset_offset": 3}
+    return Population(name, kind, (n,), values, modulator)
+
+
+def _connection(rng, name, pre, post, shape, t_epoch):
+    sign = str(rng.choice(["mixed", "excitatory", "inhibitory"]))
+    low, high = {"mixed": (-100, 300), "excitatory": (0, 256), "inhibitory": (-255, 1)}[sign]
+    kind, u = str(rng.choice(["2f", "3f"])), int(rng.integers(0, 4))
+    traces = {}
+    for trace in ("x1", "x2", "y1", "y2", "y3"):
+        if rng.random() < 0.85:
+            traces[f"{trace}_impulse"] = float(rng.choice([16, 64, 120, 7.25, 30.7, 0.4]))
+            traces[f"{trace}_tau"] = float(rng.choice([0, 1, 2.5, 10, 100]))
+    texts = [random_sum(rng, u), *(random_sum(rng, u) if rng.random() < 0.5 else None for _ in range(2))]
+    rule = Plasticity(
+        kind, *texts, traces, t_epoch or int(rng.integers(1, 6)), int(rng.integers(1, 1000)),
+        _tag(rng, shape, -256, 256), _tag(rng, shape, 0, 256),
+    )  # fmt: skip
+    weights = rng.integers(low, high, shape).astype(np.int16)
+    return Connection(name, "dense", pre, post, weights, int(rng.integers(-1, 2)), 8, sign, plasticity=rule)
+
+
+def _tag(rng, shape, low, high):
+    return rng.integers(low, high, shape).astype(np.int32) if rng.random() < 0.6 else None
+
+
+def random_sum(rng: np.random.Generator, u: int) -> str:
+    """One to three products in Lava's notation; every u_k has the same k."""
+    text = ""
+    for _ in range(int(rng.integers(1, 4))):
+        gate = str(rng.choice(["x0", "y0", f"u{u}"]))
+        factors = [str(f) for f in rng.choice(FACTORS, int(rng.integers(0, 5)))]
+        scale = f"{rng.integers(1, 8)}*2^{rng.integers(-7, 2)}"
+        text += str(rng.choice(["+", "-"])) + "*".join([scale, gate, *factors])
+    return text.removeprefix("+")
