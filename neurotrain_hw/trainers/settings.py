@@ -16,7 +16,7 @@ class BpttSettings:
     """Surrogate-gradient BPTT: Adam's `learning_rate` and the `gain` from output spikes to logits."""
 
     learning_rate: float = 5e-3
-    gain: float = 0.5
+    gain: float = 0.25
     epochs: int = 15
     batch: int = 32
 
