@@ -47,11 +47,11 @@ class NeurotrainError(Exception):
 class UnknownNameError(NeurotrainError):
     """A chip, model, rule, dataset or population that does not exist; the nearest names are offered."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str = "") -> None:
         self.known = sorted(known)
         near = difflib.get_close_matches(name, self.known, n=3, cutoff=0.4)
         remedy = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(self.known) or 'none'}."
-        super().__init__(f"there is no {kind} called '{name}'", remedy=remedy)
+        super().__init__(f"there is no {kind} called '{name}'", where=where, remedy=remedy)
 
 
 class FormatError(NeurotrainError):

@@ -7,6 +7,7 @@ step t reaches the target of a connection at step t+1 (`delays` add to that); st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnknownNameError, ValueRangeError
+from neurotrain_hw.errors import UnknownNameError
 
 PopulationKind = Literal["input", "lif", "lif_reset", "ternary_lif"]
 ConnectionKind = Literal["dense", "delay_dense", "sparse"]
@@ -32,7 +33,6 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ternary_lif": ("du", "dv", "vth_lo", "vth_hi", "bias_mant", "bias_exp"),
     }
 )
-
 
 TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
 
@@ -83,7 +83,7 @@ class Population:
     @property
     def n(self) -> int:
         """Number of neurons."""
-        return int(np.prod(self.shape))
+        return math.prod(int(size) for size in self.shape)
 
     def parameter(self, key: str) -> npt.NDArray[np.int32]:
         """One value per neuron, int32 (n,)."""
@@ -196,7 +196,9 @@ class Program:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self)
+        from neurotrain_hw.program_check import check  # it names the classes of this module
+
+        check(self)
 
     def population(self, name: str) -> Population:
         """The population of that name; UnknownNameError names the nearest."""
@@ -227,110 +229,3 @@ class Program:
                 replace(c, weights=np.asarray(weights[c.name])) if c.name in weights else c for c in self.connections
             ),
         )
-
-
-def _check(program: Program) -> None:
-    """Every name resolves, every shape agrees; ValueRangeError or UnknownNameError names the place."""
-    names = [p.name for p in program.populations] + [c.name for c in program.connections]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueRangeError("two parts of a program have the same name", where=f"'{name}'")
-    for population in program.populations:
-        _check_population(program, population)
-    for connection in program.connections:
-        _check_connection(program, connection)
-    for name in program.outputs:
-        program.population(name)
-
-
-def _check_population(program: Program, population: Population) -> None:
-    where = f"population '{population.name}'"
-    if population.kind not in PARAMETERS:
-        raise UnknownNameError("kind of population", population.kind, PARAMETERS)
-    if not population.shape or any(int(size) < 1 for size in population.shape):
-        raise ValueRangeError(f"shape {population.shape} has no neurons", where=where)
-    for key in PARAMETERS[population.kind]:
-        if key not in population.parameters:
-            raise ValueRangeError(f"parameter '{key}' is missing", where=where)
-        value = np.asarray(population.parameters[key])
-        if value.dtype.kind not in "iu" or value.shape not in ((), (population.n,)):
-            raise ValueRangeError(
-                f"parameter '{key}' has type {value.dtype} and shape {value.shape}", where=where,
-                need=f"an integer, or integers of shape ({population.n},)",
-            )  # fmt: skip
-    extra = set(population.parameters) - set(PARAMETERS[population.kind])
-    if extra:
-        raise UnknownNameError(f"parameter of a {population.kind}", extra.pop(), PARAMETERS[population.kind])
-    modulator = population.modulator
-    if modulator is None:
-        return
-    if population.kind not in ("lif", "lif_reset"):
-        raise ValueRangeError(f"a {population.kind} cannot carry a modulator", where=where, need="lif or lif_reset")
-    _check_choice("modulator.signal", modulator.signal, ("error", "feedback"), where)
-    _check_choice("modulator.psi", modulator.psi, ("none", "box"), where)
-    for key, low, high in (
-        ("psi_halfwidth", 0, 2**23), ("signal_shift", 0, 31), ("trace_decay", 0, 4096),
-        ("trace_impulse", 0, 2**20), ("trace_shift", 0, 31),
-    ):  # fmt: skip
-        _check_range(f"modulator.{key}", getattr(modulator, key), low, high, where)
-    if modulator.signal == "error":
-        target = program.population(modulator.target or "")
-        if target.kind != "input" or target.n != population.n:
-            raise ValueRangeError(
-                f"its target '{target.name}' is a {target.kind} of {target.n} neurons", where=where,
-                need=f"an input of {population.n} neurons",
-            )  # fmt: skip
-
-
-def _check_connection(program: Program, connection: Connection) -> None:
-    where = f"connection '{connection.name}' ({connection.pre} -> {connection.post})"
-    pre, post = program.population(connection.pre), program.population(connection.post)
-    shape = (post.n, pre.n)
-    if connection.kind not in ("dense", "delay_dense", "sparse"):
-        raise UnknownNameError("kind of connection", connection.kind, ("dense", "delay_dense", "sparse"))
-    for label, array in (("weights", connection.weights), ("delays", connection.delays)):
-        if array is not None and (array.dtype.kind not in "iu" or array.shape != shape):
-            raise ValueRangeError(
-                f"{label} have type {array.dtype} and shape {array.shape}",
-                where=where,
-                need=f"integers of {shape}",
-            )
-    _check_choice("sign_mode", connection.sign_mode, (None, "mixed", "excitatory", "inhibitory"), where)
-    _check_choice("port", connection.port, ("current", "signal"), where)
-    _check_choice("pre_port", connection.pre_port, ("spikes", "error"), where)
-    _check_range("weight_exp", connection.weight_exp, -31, 31, where)
-    _check_range("num_weight_bits", connection.num_weight_bits, 1, 8, where)
-    _check_range("num_message_bits", connection.num_message_bits, 0, 32, where)
-    if (connection.delays is None) == (connection.kind == "delay_dense"):
-        raise ValueRangeError(f"a {connection.kind} connection with delays={connection.delays}", where=where)
-    if connection.delays is not None and (connection.delays.min() < 0 or connection.delays.max() > 63):
-        raise ValueRangeError("a delay lies outside its range", where=where, need="0..63 steps")
-    if post.kind == "input":
-        raise ValueRangeError("it leads into an input", where=where, remedy="Inputs only send.")
-    if connection.port == "signal" and (post.modulator is None or post.modulator.signal != "feedback"):
-        raise ValueRangeError("it leads to a port 'signal' that its post population does not have", where=where)
-    if connection.pre_port == "error" and (pre.modulator is None or pre.modulator.signal != "error"):
-        raise ValueRangeError("it reads a port 'error' that its pre population does not have", where=where)
-    plasticity = connection.plasticity
-    if plasticity is not None:
-        for label, tag in (("tag_1", plasticity.tag_1), ("tag_2", plasticity.tag_2)):
-            if tag is not None and tag.shape != shape:
-                raise ValueRangeError(f"{label} has shape {tag.shape}", where=where, need=f"{shape}")
-        _check_choice("plasticity.kind", plasticity.kind, ("2f", "3f"), where)
-        _check_choice("plasticity.rounding", plasticity.rounding, ("shared",), where)
-        _check_range("plasticity.t_epoch", plasticity.t_epoch, 1, 2**20, where)
-        _check_range("plasticity.rng_seed", plasticity.rng_seed, 0, 2**62, where)
-        for key, value in plasticity.traces.items():
-            _check_choice("plasticity.traces", key, TRACE_KEYS, where)
-            if not 0 <= value < 1e9:
-                raise ValueRangeError(f"{key} is {value}", where=where, need="0 or more")
-
-
-def _check_choice(key: str, value: object, choices: tuple[object, ...], where: str) -> None:
-    if value not in choices:
-        raise ValueRangeError(f"{key} is {value!r}", where=where, need=" or ".join(repr(c) for c in choices))
-
-
-def _check_range(key: str, value: object, low: int, high: int, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise ValueRangeError(f"{key} is {value!r}", where=where, need=f"an integer from {low} to {high}")

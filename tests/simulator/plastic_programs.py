@@ -62,7 +62,10 @@ def _connection(rng, name, pre, post, shape, t_epoch):
         if rng.random() < 0.85:
             traces[f"{trace}_impulse"] = float(rng.choice([16, 64, 120, 7.25, 30.7, 0.4]))
             traces[f"{trace}_tau"] = float(rng.choice([0, 1, 2.5, 10, 100]))
-    texts = [random_sum(rng, u), *(random_sum(rng, u) if rng.random() < 0.5 else None for _ in range(2))]
+    if rng.random() < 0.4:  # weights alone, by traces: the engine has a shorter way for these
+        texts = [random_sum(rng, u, FACTORS[:5]), None, None]
+    else:
+        texts = [random_sum(rng, u), *(random_sum(rng, u) if rng.random() < 0.5 else None for _ in range(2))]
     rule = Plasticity(
         kind, *texts, traces, t_epoch or int(rng.integers(1, 6)), int(rng.integers(1, 1000)),
         _tag(rng, shape, -256, 256), _tag(rng, shape, 0, 256),
@@ -75,12 +78,12 @@ def _tag(rng, shape, low, high):
     return rng.integers(low, high, shape).astype(np.int32) if rng.random() < 0.6 else None
 
 
-def random_sum(rng: np.random.Generator, u: int) -> str:
+def random_sum(rng: np.random.Generator, u: int, variables: tuple[str, ...] = FACTORS) -> str:
     """One to three products in Lava's notation; every u_k has the same k."""
     text = ""
     for _ in range(int(rng.integers(1, 4))):
         gate = str(rng.choice(["x0", "y0", f"u{u}"]))
-        factors = [str(f) for f in rng.choice(FACTORS, int(rng.integers(0, 5)))]
+        factors = [str(f) for f in rng.choice(variables, int(rng.integers(0, 5)))]
         scale = f"{rng.integers(1, 8)}*2^{rng.integers(-7, 2)}"
         text += str(rng.choice(["+", "-"])) + "*".join([scale, gate, *factors])
     return text.removeprefix("+")

@@ -55,7 +55,7 @@ def _maybe_array(rng, n, low, high):
 def _connection(rng, name, pre, post, size):
     shape = (size[post], size[pre])
     kind = str(rng.choice(["dense", "delay_dense", "sparse"]))
-    sign = rng.choice(["mixed", "excitatory", "inhibitory", ""]) or None
+    sign = str(rng.choice(["mixed", "excitatory", "inhibitory", ""])) or None
     low, high = {"excitatory": (0, 256), "inhibitory": (-255, 1)}.get(sign, (-300, 300))
     weights = rng.integers(low, high, shape).astype(np.int16)
     if kind == "sparse":

@@ -1,0 +1,176 @@
+"""A Program refuses what contradicts itself, and every refusal names the place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurotrain_hw.errors import NeurotrainError, UnknownNameError, ValueRangeError
+from neurotrain_hw.program import Connection, CoreSlice, Modulator, Plasticity, Population, Program, Timing
+
+LIF = {"du": 4095, "dv": 100, "vth": 10, "bias_mant": 0, "bias_exp": 0}
+WIRE = "connection 'c' (in -> out)"
+
+
+def _program(**changes: Any) -> Program:
+    """Two inputs on three neurons; `population`, `connection` and `modulator` change fields, the rest the program."""
+    rule = Plasticity("2f", dw="x1*y0")
+    population = {"parameters": LIF, **changes.pop("population", {})}
+    connection = {"weights": np.ones((3, 2), np.int16), "plasticity": rule, **changes.pop("connection", {})}
+    inputs = (Population("in", "input", (2,)), Population("aim", "input", (3,)))
+    fields = {
+        "populations": (*inputs, Population(**{"name": "out", "kind": "lif", "shape": (3,), **population})),
+        "connections": (Connection(**{"name": "c", "kind": "dense", "pre": "in", "post": "out", **connection}),),
+        "outputs": ("out",),
+    }
+    return Program("small", **{**fields, **changes})
+
+
+def _with(**values: Any) -> dict[str, Any]:
+    return {"population": {"parameters": {**LIF, **values}}}
+
+
+def _modulated(**values: Any) -> dict[str, Any]:
+    return {"population": {"modulator": Modulator(**{"signal": "error", "target": "aim", **values})}}
+
+
+def _rule(**values: Any) -> dict[str, Any]:
+    return {"connection": {"plasticity": Plasticity(**{"kind": "2f", **values})}}
+
+
+def _wire(**values: Any) -> dict[str, Any]:
+    return {"connection": values}
+
+
+def test_a_good_program_is_accepted() -> None:
+    program = _program(**_modulated())
+    assert program.inputs == ("in", "aim")
+    assert program.population("out").n == 3
+    assert program.connection("c").post == "out"
+
+
+FAULTS = {
+    "same name twice": ({"populations": (Population("in", "input", (2,)),) * 2}, "'in'", "same name"),
+    "empty name": (
+        {"populations": (Population("", "input", (2,)),), "connections": (), "outputs": ()},
+        "",
+        "1 to 200 characters",
+    ),
+    "name too long": (
+        {"populations": (Population("n" * 201, "input", (2,)),), "connections": (), "outputs": ()},
+        "",
+        "1 to 200",
+    ),
+    "output": ({"outputs": ("outt",)}, "outputs", "Did you mean out?"),
+    "kind": ({"population": {"kind": "lifs"}}, "population 'out'", "Did you mean lif"),
+    "no shape": ({"population": {"shape": ()}}, "population 'out'", "neurons"),
+    "empty shape": ({"population": {"shape": (3, 0)}}, "population 'out'", "neurons"),
+    "huge shape": ({"population": {"shape": (2**32, 2**32)}}, "population 'out'", "2^31 - 1 neurons"),
+    "missing parameter": ({"population": {"parameters": {"du": 1}}}, "population 'out'", "'dv' is missing"),
+    "extra parameter": (_with(vthr=3), "population 'out'", "Did you mean vth?"),
+    "float parameter": (_with(du=0.5), "population 'out'", "'du' has type float64"),
+    "long parameter": (_with(du=np.ones(4, np.int32)), "population 'out'", "shape (4,)"),
+    "wide parameter": (_with(vth=2**31), "population 'out'", "-2147483648 to 2147483647"),
+    "decay": (_with(dv=4097), "population 'out'", "expected 0 to 4096"),
+    "current decay": (_with(du=np.array([0, 1, -2], np.int32)), "population 'out'", "expected -1 to 4096"),
+    "bias exponent": (_with(bias_exp=32), "population 'out'", "expected -31 to 31"),
+    "interval": (
+        {"population": {"kind": "lif_reset", "parameters": {**LIF, "reset_interval": 0, "reset_offset": 0}}},
+        "population 'out'",
+        "'reset_interval'",
+    ),
+    "modulator on an input": (
+        {
+            "populations": (Population("in", "input", (2,), {}, Modulator("feedback")),),
+            "connections": (),
+            "outputs": (),
+        },
+        "population 'in'",
+        "lif or lif_reset",
+    ),
+    "signal": (_modulated(signal="reward"), "population 'out'", "'error' or 'feedback'"),
+    "psi": (_modulated(psi="gauss"), "population 'out'", "'none' or 'box'"),
+    "psi_halfwidth": (_modulated(psi_halfwidth=-1), "population 'out'", "modulator.psi_halfwidth is -1"),
+    "signal_shift": (_modulated(signal_shift=32), "population 'out'", "0 to 31"),
+    "trace_decay": (_modulated(trace_decay=4097), "population 'out'", "0 to 4096"),
+    "trace_impulse": (_modulated(trace_impulse=1.5), "population 'out'", "modulator.trace_impulse is 1.5"),
+    "trace_shift": (_modulated(trace_shift=True), "population 'out'", "modulator.trace_shift is True"),
+    "no target": (_modulated(target=None), "population 'out'", "there is no population called ''"),
+    "target of another size": (_modulated(target="in"), "population 'out'", "an input of 3 neurons"),
+    "pre": (_wire(pre="inn"), "connection 'c' (inn -> out)", "Did you mean in?"),
+    "post": (_wire(post="outs"), "connection 'c' (in -> outs)", "Did you mean out?"),
+    "kind of connection": (_wire(kind="conv"), WIRE, "dense"),
+    "shape of weights": (_wire(weights=np.ones((2, 3), np.int16)), WIRE, "integers of (3, 2)"),
+    "type of weights": (_wire(weights=np.ones((3, 2))), WIRE, "float64"),
+    "sign mode": (_wire(sign_mode="positive"), WIRE, "'excitatory'"),
+    "port": (_wire(port="dendrite"), WIRE, "'signal'"),
+    "pre port": (_wire(pre_port="soma"), WIRE, "'error'"),
+    "weight_exp": (_wire(weight_exp=32), WIRE, "-31 to 31"),
+    "num_weight_bits": (_wire(num_weight_bits=9), WIRE, "1 to 8"),
+    "num_message_bits": (_wire(num_message_bits=33), WIRE, "0 to 32"),
+    "max_delay": (_wire(max_delay=-1), WIRE, "0 to 63"),
+    "delays of a dense connection": (_wire(delays=np.ones((3, 2), np.int32)), WIRE, "delay_dense"),
+    "no delays": (_wire(kind="delay_dense"), WIRE, "without delays"),
+    "long delays": (_wire(kind="delay_dense", delays=np.full((3, 2), 64, np.int32)), WIRE, "0..63 steps"),
+    "shape of delays": (_wire(kind="delay_dense", delays=np.ones((2, 3), np.int32)), WIRE, "delays have type int32"),
+    "into an input": (_wire(post="in", weights=np.ones((2, 2), np.int16)), "connection 'c' (in -> in)", "only send"),
+    "port without modulator": (_wire(port="signal"), WIRE, "port 'signal'"),
+    "pre port without modulator": (_wire(pre_port="error"), WIRE, "port 'error'"),
+    "kind of rule": (_rule(kind="4f"), WIRE, "'2f' or '3f'"),
+    "rounding": (_rule(rounding="own"), WIRE, "'shared'"),
+    "epoch": (_rule(t_epoch=0), WIRE, "plasticity.t_epoch is 0"),
+    "seed": (_rule(rng_seed=-1), WIRE, "plasticity.rng_seed is -1"),
+    "trace": (_rule(traces={"x3_tau": 1}), WIRE, "'x3_tau'"),
+    "negative tau": (_rule(traces={"x1_tau": -1}), WIRE, "x1_tau is -1"),
+    "no number": (_rule(traces={"x1_tau": float("nan")}), WIRE, "x1_tau is nan"),
+    "shape of a tag": (_rule(tag_1=np.ones((2, 3), np.int32)), WIRE, "tag_1"),
+    "type of a tag": (_rule(tag_2=np.ones((3, 2))), WIRE, "tag_2 has type float64"),
+    "placement of nothing": ({"placement": (CoreSlice("h", 0, 1, 0, 0),)}, "placement", "population called 'h'"),
+    "placement too long": ({"placement": (CoreSlice("out", 0, 4, 0, 0),)}, "placement of 'out'", "its 3 neurons"),
+    "empty placement": ({"placement": (CoreSlice("out", 2, 2, 0, 0),)}, "placement of 'out'", "2 to 2"),
+    "scale": ({"scales": {"out": float("inf")}}, "scale of 'out'", "a finite number"),
+    "sample steps": ({"timing": Timing(0, {"out": 1})}, "timing", "sample_steps is 0"),
+    "depth of nothing": ({"timing": Timing(5, {"h": 1})}, "timing", "population called 'h'"),
+    "negative depth": ({"timing": Timing(5, {"out": -1})}, "timing", "depth of 'out' is -1"),
+}
+
+
+@pytest.mark.parametrize(("changes", "where", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_contradiction_is_refused_with_its_place(changes: dict[str, Any], where: str, message: str) -> None:
+    with pytest.raises(NeurotrainError) as caught:
+        _program(**changes)
+    assert isinstance(caught.value, UnknownNameError | ValueRangeError)
+    assert caught.value.where == where
+    assert message in str(caught.value)
+
+
+def test_names_that_are_not_there_offer_the_nearest() -> None:
+    program = _program()
+    with pytest.raises(UnknownNameError, match=r"no population called 'outp'.*Did you mean out"):
+        program.population("outp")
+    with pytest.raises(UnknownNameError, match=r"no connection called 'd'.*Known: c"):
+        program.connection("d")
+    with pytest.raises(UnknownNameError, match="no connection called 'd'"):
+        program.with_weights({"d": np.zeros((3, 2), int)})
+
+
+def test_with_weights_changes_the_weights_and_nothing_else() -> None:
+    program, other = _program(), np.arange(6, dtype=np.int32).reshape(3, 2)
+    changed = program.with_weights({"c": other})
+    np.testing.assert_array_equal(changed.connection("c").weights, other)
+    np.testing.assert_array_equal(program.connection("c").weights, np.ones((3, 2)))
+    assert replace(changed.connection("c"), weights=program.connection("c").weights).__dict__ == (
+        program.connection("c").__dict__
+    )
+    with pytest.raises(ValueRangeError, match="connection 'c'"):
+        program.with_weights({"c": other.T})
+
+
+def test_a_parameter_is_one_value_per_neuron() -> None:
+    program = _program(**_with(vth=np.array([1, 2, 3], np.int32)))
+    assert program.population("out").parameter("vth").tolist() == [1, 2, 3]
+    assert program.population("out").parameter("dv").tolist() == [100, 100, 100]
+    assert Population("image", "input", (2, 3, 4)).n == 24
