@@ -5,8 +5,9 @@ Reading an architecture never imports torch; `build`, `to_graph` and the network
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from neurotrain_hw.lazy import lazy_names
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate, load_model, model_names, parse_model
 
 if TYPE_CHECKING:
@@ -18,12 +19,7 @@ __all__ = [
     "build", "load_model", "model_names", "parse_model", "to_graph",
 ]  # fmt: skip
 
-_LAZY = {"LayerWeights": "network", "SpikingNetwork": "network", "build": "network", "to_graph": "export"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__ = lazy_names(
+    __name__,
+    {"LayerWeights": "network", "SpikingNetwork": "network", "build": "network", "to_graph": "export"},
+)

@@ -8,17 +8,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import snntorch
+import torch
+from snntorch import surrogate as surrogates
+from torch import nn
 
 from neurotrain_hw.errors import MissingExtraError
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
-
-try:
-    import snntorch
-    import torch
-    from snntorch import surrogate as surrogates
-    from torch import nn
-except ImportError as error:
-    raise MissingExtraError(error.name or "torch", "train") from None
 
 
 @dataclass(frozen=True, eq=False)

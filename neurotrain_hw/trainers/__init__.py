@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from neurotrain_hw.lazy import lazy_names
 from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
 from neurotrain_hw.trainers.settings import BpttSettings, EpropSettings, RunSettings, default_settings, trainable_rules
 
@@ -17,15 +18,13 @@ __all__ = [
     "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
 ]  # fmt: skip
 
-_LAZY = {
-    "Report": "loop", "accuracy": "evaluate", "measure_learning_bytes": "memory", "spike_counts": "evaluate",
-    "train": "loop",
-}  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        from importlib import import_module
-
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Report": "loop",
+        "accuracy": "evaluate",
+        "measure_learning_bytes": "memory",
+        "spike_counts": "evaluate",
+        "train": "loop",
+    },
+)

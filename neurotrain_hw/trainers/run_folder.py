@@ -49,11 +49,11 @@ class TrainedRun:
 
     def network(self) -> SpikingNetwork:
         """The trained network in torch."""
+        from neurotrain_hw import networks
+
+        network = networks.SpikingNetwork(self.model)  # names the extra where torch is missing
         import torch
 
-        from neurotrain_hw.networks.network import SpikingNetwork
-
-        network = SpikingNetwork(self.model)
         with np.load(self.weights_path, allow_pickle=False) as stored, torch.no_grad():
             for layer, module in zip(self.model.layers, network.synapses, strict=True):
                 module.weight.copy_(torch.from_numpy(stored[f"{layer.name}/shadow"]))
