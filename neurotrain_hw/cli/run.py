@@ -33,10 +33,12 @@ def run(
         neurotrain-hw run digits.nhw --dataset digits --engine chip
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.inference import infer, load_samples
         from neurotrain_hw.program_file import load_program
 
-        loaded = load_program(program)
+        loaded = load_program(program)  # first, as a wrong path should not wait for the simulator to load
+
+        from neurotrain_hw.inference import infer, load_samples
+
         chosen = load_samples(dataset, split, limit=samples)
         start = time.perf_counter()
         result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
