@@ -44,7 +44,9 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self, *, apart_from: Iterable[torch.Tensor]) -> None:
         super().__init__()
         self.peak = 0
-        self._apart = {tensor.untyped_storage()._cdata for tensor in apart_from}
+        # held, so that no new storage takes the address of one that is apart
+        self._held = [tensor.untyped_storage() for tensor in apart_from]
+        self._apart = {storage._cdata for storage in self._held}
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self._bound = 0
         self._new = 0
