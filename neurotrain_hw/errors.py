@@ -106,3 +106,7 @@ class LavaRunError(NeurotrainError):
 
 class DataUnavailableError(NeurotrainError):
     """A dataset is not where it was expected; `remedy` tells what to put where."""
+
+
+class OutputError(NeurotrainError):
+    """Something cannot be written: no permission, no space, a folder where a file should be."""

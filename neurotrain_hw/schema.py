@@ -19,7 +19,7 @@ def read_toml(path: Path, *, kind: str) -> dict[str, Any]:
     except IsADirectoryError:
         raise FormatError("this is a folder", where=str(path), need=f"{kind} (TOML)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"not TOML: {error}", where=str(path)) from None
+        raise FormatError(f"not TOML: {error}", where=str(path), need=f"{kind} (TOML)") from None
 
 
 class Table:
@@ -48,6 +48,11 @@ class Table:
         value = self._get(key, default, "a text")
         return value if isinstance(value, str) else self._refuse(key, value, "a text")
 
+    def identifier(self, key: str) -> str:
+        """A name of letters, digits, '_' and '-'."""
+        need, value = "a name of letters, digits, '_' and '-'", self.text(key)
+        return value if value.replace("_", "a").replace("-", "a").isalnum() else self._refuse(key, value, need)
+
     def choice(self, key: str, choices: Sequence[str], *, default: str | None = None) -> str:
         """One of the texts in `choices`."""
         need = f"one of {', '.join(choices)}"
@@ -62,11 +67,13 @@ class Table:
             self._refuse(key, value, need)
         return tuple(value)
 
-    def whole(self, key: str, *, low: int, default: int | None = None) -> int:
-        """A whole number of at least `low`."""
-        need = f"a whole number of at least {low}"
+    def whole(self, key: str, *, low: int, high: int | None = None, default: int | None = None) -> int:
+        """A whole number of at least `low`, and at most `high` where given."""
+        need = f"a whole number of at least {low}" if high is None else f"a whole number in {low}..{high}"
         value = self._get(key, default, need)
-        return value if type(value) is int and value >= low else self._refuse(key, value, need)
+        if type(value) is not int or value < low or (high is not None and value > high):
+            self._refuse(key, value, need)
+        return int(value)
 
     def number(self, key: str, *, low: float, default: float | None = None) -> float:
         """A finite number of at least `low`."""
@@ -76,11 +83,32 @@ class Table:
             self._refuse(key, value, need)
         return float(value)
 
+    def positive(self, key: str, *, default: float | None = None) -> float:
+        """A finite number above 0."""
+        value = self._get(key, default, "a number above 0")
+        if type(value) not in (int, float) or not 0 < value < float("inf"):
+            self._refuse(key, value, "a number above 0")
+        return float(value)
+
+    def share(self, key: str) -> float:
+        """A number of at least 0 and below 1."""
+        need = "a number of at least 0 and below 1"
+        value = self._get(key, None, need)
+        return float(value) if type(value) in (int, float) and 0 <= value < 1 else self._refuse(key, value, need)
+
     def table(self, key: str, *, known: Iterable[str] | None = None) -> Table:
         """A table, empty if the key is missing; `known` None: any key."""
         value = self._values.get(key, {})
         names = value if known is None and isinstance(value, Mapping) else known or ()
         return Table(value, self.at(key), known=names, file=self._file)
+
+    def tables(self, key: str, *, known: Iterable[str]) -> list[Table]:
+        """At least one table of the list `[[key]]`."""
+        need, names = f"at least one [[{key}]]", tuple(known)
+        values = self._get(key, None, need)
+        if not isinstance(values, list) or not values:
+            self._refuse(key, values, need)
+        return [Table(v, f"{self.at(key)}[{k}]", known=names, file=self._file) for k, v in enumerate(values)]
 
     def keys(self) -> tuple[str, ...]:
         """The keys that are there, in order."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurotrain_hw import files
+from neurotrain_hw.errors import OutputError
 
 
 def test_a_file_is_there_only_after_the_block(tmp_path: Path) -> None:
@@ -47,6 +48,41 @@ def test_a_block_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path
     with pytest.raises(FileNotFoundError), files.replacing(path):
         pass
     assert path.read_text() == "old"
+
+
+def test_a_folder_or_device_is_not_replaced(tmp_path: Path) -> None:
+    for path, word in ((tmp_path, "a folder"), (Path("/dev/null"), "no regular file")):
+        with pytest.raises(OutputError, match=word), files.replacing(path):
+            pytest.fail("the block must not run")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    for write in (lambda: files.write_text(tmp_path / "a" / "b.txt", ""), lambda: files.output_folder(tmp_path / "a")):
+        with pytest.raises(OutputError, match=r"/a.*cannot be written"):
+            write()
+    assert _names(tmp_path) == ["a"]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(OutputError, match=r"a\.txt: cannot be written: No space left.*Free some space"):  # noqa: SIM117
+        with files.replacing(path) as beside:
+            beside.write_text("half of the n")
+            with Path("/dev/full").open("w") as full:
+                full.write("x")
+    assert path.read_text() == "old"
+    assert _names(tmp_path) == ["a.txt"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to("there")
+    files.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "there").read_text() == "new"
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_text_is_utf8(tmp_path: Path) -> None:

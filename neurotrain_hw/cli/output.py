@@ -46,18 +46,30 @@ def stop(code: int) -> NoReturn:
 
 
 @contextmanager
-def user_errors(as_json: bool = False) -> Iterator[None]:
-    """Turn a NeurotrainError into one message on standard error and its exit code; Ctrl-C into exit code 130."""
+def user_errors(as_json: bool = False, *, interrupted: str = "") -> Iterator[None]:
+    """Turn a NeurotrainError into one message on standard error and its exit code; Ctrl-C into exit code 130.
+
+    What the operating system refuses (a file without permission, a full disk) is a usage error, too. `interrupted`:
+    how to go on after Ctrl-C.
+    """
     try:
         yield
     except NeurotrainError as error:
-        if as_json:
-            print_json(error.as_dict())
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-        raise typer.Exit(error.exit_code) from None
+        _fail(error, as_json)
+    except BrokenPipeError:
+        raise  # whoever read our output has gone: typer ends quietly
+    except OSError as error:
+        _fail(NeurotrainError(error.strerror or str(error), where=str(error.filename or "")), as_json)
     except KeyboardInterrupt:
-        typer.echo("interrupted: nothing half-written was left behind", err=True)
+        typer.echo(f"interrupted: nothing half-written was left behind{interrupted and '. ' + interrupted}", err=True)
         raise typer.Exit(130) from None
+
+
+def _fail(error: NeurotrainError, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(error.as_dict())
+    typer.secho(f"error: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    raise typer.Exit(error.exit_code) from None
 
 
 def _numeric(text: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from neurotrain_hw.errors import FormatError, UnknownNameError
 from neurotrain_hw.files import shipped
+from neurotrain_hw.schema import Table, read_toml
 
 SURROGATES = ("fast_sigmoid", "atan")
 # float32 weights hold scale * integer to within 1/1000 of a step up to here
@@ -83,18 +83,13 @@ def load_model(name_or_path: str | Path) -> ModelSpec:
     Raises UnknownNameError for a name that does not exist, FormatError (file, key, expected) for a malformed file.
     """
     path = _locate(name_or_path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FormatError("there is no such file", where=str(path), need="a model file (TOML)") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"not TOML: {error}", where=str(path)) from None
+    document = read_toml(path, kind="a model file")
     return parse_model(document, name=path.stem, where=str(path))
 
 
 def parse_model(document: Mapping[str, Any], *, name: str, where: str) -> ModelSpec:
     """Check a document against the schema of model files; `where` (a file name) stands in errors (FormatError)."""
-    top = _Table(document, where, known=("summary", "dataset", "inputs", "steps", "dt_s", "surrogate", "layers"))
+    top = Table(document, where, known=("summary", "dataset", "inputs", "steps", "dt_s", "surrogate", "layers"))
     layers = top.tables("layers", known=("name", "neurons", "beta", "threshold", "weight_bits"))
     surrogate = top.table("surrogate", known=("kind", "slope"))
     spec = ModelSpec(
@@ -125,7 +120,7 @@ def _locate(name_or_path: str | Path) -> Path:
     return shipped("models") / f"{name_or_path}.toml"
 
 
-def _layer(table: _Table) -> LayerSpec:
+def _layer(table: Table) -> LayerSpec:
     return LayerSpec(
         name=table.identifier("name"),
         neurons=table.whole("neurons", low=1),
@@ -133,79 +128,3 @@ def _layer(table: _Table) -> LayerSpec:
         threshold=table.positive("threshold", default=1.0),
         weight_bits=table.whole("weight_bits", low=2, high=MOST_WEIGHT_BITS) if table.has("weight_bits") else None,
     )
-
-
-class _Table:
-    """One TOML table and its place; each getter checks type and range and names file, key and what was expected."""
-
-    def __init__(self, values: object, where: str, *, known: Iterable[str]) -> None:
-        if not isinstance(values, Mapping):
-            raise FormatError(f"got {values!r}", where=where, need="a table")
-        self._values, self._where = values, where
-        known = list(known)
-        for key in values:
-            if key not in known:
-                raise FormatError("unknown key", where=self._at(key), need=f"one of {', '.join(known)}")
-
-    def has(self, key: str) -> bool:
-        return key in self._values
-
-    def text(self, key: str, *, default: str | None = None) -> str:
-        value = self._get(key, default, need="a text")
-        if not isinstance(value, str):
-            raise self._wrong(key, value, "a text")
-        return value
-
-    def identifier(self, key: str) -> str:
-        need = "a name of letters, digits, '_' and '-'"
-        value = self.text(key)
-        if not value.replace("_", "a").replace("-", "a").isalnum():
-            raise self._wrong(key, value, need)
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...], *, default: str) -> str:
-        value = self.text(key, default=default)
-        if value not in choices:
-            raise self._wrong(key, value, f"one of {', '.join(choices)}")
-        return value
-
-    def whole(self, key: str, *, low: int, high: int | None = None) -> int:
-        need = f"a whole number of at least {low}" if high is None else f"a whole number in {low}..{high}"
-        value = self._get(key, None, need=need)
-        if type(value) is not int or value < low or (high is not None and value > high):
-            raise self._wrong(key, value, need)
-        return value
-
-    def positive(self, key: str, *, default: float) -> float:
-        value = self._get(key, default, need="a number above 0")
-        if type(value) not in (int, float) or not 0 < value < float("inf"):
-            raise self._wrong(key, value, "a number above 0")
-        return float(value)
-
-    def share(self, key: str) -> float:
-        need = "a number of at least 0 and below 1"
-        value = self._get(key, None, need=need)
-        if type(value) not in (int, float) or not 0 <= value < 1:
-            raise self._wrong(key, value, need)
-        return float(value)
-
-    def table(self, key: str, *, known: Iterable[str]) -> _Table:
-        return _Table(self._values.get(key, {}), self._at(key), known=known)
-
-    def tables(self, key: str, *, known: Iterable[str]) -> list[_Table]:
-        values = self._get(key, None, need="at least one [[layers]]")
-        if not isinstance(values, list) or not values:
-            raise self._wrong(key, values, "at least one [[layers]]")
-        return [_Table(value, f"{self._at(key)}[{k}]", known=known) for k, value in enumerate(values)]
-
-    def _get(self, key: str, default: object, *, need: str) -> Any:
-        value = self._values.get(key, default)
-        if value is None:
-            raise FormatError("this key is missing", where=self._at(key), need=need)
-        return value
-
-    def _wrong(self, key: str, value: object, need: str) -> FormatError:
-        return FormatError(f"got {value!r}", where=self._at(key), need=need)
-
-    def _at(self, key: str) -> str:
-        return f"{self._where}{'.' if self._where.endswith(']') or ': ' in self._where else ': '}{key}"
