@@ -43,8 +43,8 @@ def compile_all(folder: Path, rules: Sequence[str], seeds: Sequence[int], chip_n
         (r for r in pool_rows(shown.memory) if r.limit_bits), key=lambda r: r.need_bits / (r.limit_bits or 1)
     )
     text = (
-        f"{len(rules) * len(seeds)} programs for {chip.name}, each on {len(cores)} cores; the fullest core's "
-        f"{tightest.pool} holds {tightest.need_bits:,} of {tightest.limit_bits:,} bits; "
+        f"{len(rules) * len(seeds)} programs for {chip.name}, {shown.name} on {len(cores)} of its cores; "
+        f"the fullest core's {tightest.pool} holds {tightest.need_bits:,} of {tightest.limit_bits:,} bits; "
         f"largest threshold error {max(abs(r.threshold / r.threshold_wanted - 1) for r in rows):.1e}, "
         f"weights exact to {max(r.weight_error for r in rows):.1e}"
     )

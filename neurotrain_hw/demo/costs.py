@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from neurotrain_hw.audit import NetworkShape, audit, memory_by_steps
+from neurotrain_hw.audit.memory import MemoryNeed
 from neurotrain_hw.chips import load_chip
 from neurotrain_hw.energy import Energy, estimate, format_pj, proxy
 from neurotrain_hw.networks import load_model
@@ -13,6 +14,11 @@ from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 
 MEMORY_RULES = ("bptt", "eprop", "eprop-random")
+TITLES = {"bptt": "BPTT", "eprop": "e-prop, symmetric feedback", "eprop-random": "e-prop, random feedback, on chip"}
+GROUPS = {
+    "weights": "weights", "neuron state": "neuron state", "gradients": "gradients", "spike history": "spike history",
+    "membrane history": "membrane history",
+}  # fmt: skip
 MEMORY_STEPS = (1, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -20,19 +26,19 @@ def memory_section(model: str, chip_name: str, steps: int) -> tuple[str, dict[st
     """Bits against T for every rule, with the audit's verdict at the model's own T."""
     chip, spec = load_chip(chip_name), load_model(model)
     shape = NetworkShape.from_model(spec)
-    rules, texts = [], []
+    rules, texts, lengths = [], [], sorted({*MEMORY_STEPS, steps})
     core_bytes = chip.integer("memory.sram_core_bytes")
     for name in MEMORY_RULES:
         rule = load_rule(name)
-        rows = memory_by_steps(rule, shape, chip, MEMORY_STEPS)
+        rows = memory_by_steps(rule, shape, chip, lengths)
         verdict = audit(rule, shape, chip, steps=steps)
         own = memory_by_steps(rule, shape, chip, (steps,))[0]
         reason = "; ".join(row.reason for row in verdict.failing[:2]) or verdict.note
         rules.append(
             {
-                "rule": name, "title": rule.title, "bits": [row.total_bits for row in rows],
+                "rule": name, "title": TITLES[name], "bits": [row.total_bits for row in rows],
                 "verdict": str(verdict.outcome), "reason": reason,
-                "purposes": [{"purpose": need.purpose, "bits": need.bits} for need in own.needs],
+                "purposes": _grouped(own.needs),
             }
         )  # fmt: skip
         beyond = next((row.steps for row in rows if row.fits_core is False), None)
@@ -44,9 +50,19 @@ def memory_section(model: str, chip_name: str, steps: int) -> tuple[str, dict[st
     section = {
         "limit_bits": None if core_bytes is None else 8 * core_bytes,
         "limit_source": f"one core of {chip.name}: {chip.figure('memory.sram_core_bytes').source}",
-        "steps": list(MEMORY_STEPS), "rules": rules,
+        "steps": lengths, "rules": rules,
     }  # fmt: skip
     return "; ".join(texts), {"sram": section}
+
+
+def _grouped(needs: Iterable[MemoryNeed]) -> list[dict[str, Any]]:
+    """Bits by purpose; traces, factors, feedback and wider weights together as the state of learning."""
+    groups: dict[str, int | None] = {}
+    for need in needs:
+        group = GROUPS.get(need.purpose, "state of learning")
+        known = groups.get(group, 0)
+        groups[group] = None if known is None or need.bits is None else known + need.bits
+    return [{"purpose": k, "bits": v} for k, v in groups.items()]
 
 
 def events_section(

@@ -15,7 +15,7 @@ from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.networks import load_model
 from neurotrain_hw.trainers import TrainedRun, load_run, train
 
-TITLES = {"bptt": "surrogate-gradient BPTT", "eprop": "e-prop, online"}
+TITLES = {"bptt": "BPTT", "eprop": "online e-prop"}
 MEMORY_STEPS = (25, 50, 100, 200, 400)
 
 
@@ -25,14 +25,21 @@ def run_folder(folder: Path, rule: str, seed: int) -> Path:
 
 
 def train_all(
-    folder: Path, model: str, rules: Sequence[str], seeds: Sequence[int], jobs: int, say: Callable[[str], None]
+    folder: Path,
+    model: str,
+    rules: Sequence[str],
+    seeds: Sequence[int],
+    epochs: int | None,
+    jobs: int,
+    say: Callable[[str], None],
 ) -> tuple[str, dict[str, Any]]:
     """Train every rule with every seed, `jobs` at a time, each in its own process on one thread."""
     work = [(rule, seed) for seed in seeds for rule in rules]
     # a fresh interpreter per process: torch and Numba do not survive a fork with threads
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         waiting = {
-            pool.submit(_train, model, rule, seed, run_folder(folder, rule, seed)): (rule, seed) for rule, seed in work
+            pool.submit(_train, model, rule, seed, epochs, run_folder(folder, rule, seed)): (rule, seed)
+            for rule, seed in work
         }
         for done in as_completed(waiting):
             rule, seed = waiting[done]
@@ -47,7 +54,12 @@ def train_all(
         f"from T={MEMORY_STEPS[0]} to {MEMORY_STEPS[-1]}"
         for r in rows
     )
-    return f"test accuracy over {len(seeds)} seeds: {text}", {"training": rows}
+    return f"test accuracy, {count(seeds)}: {text}", {"training": rows}
+
+
+def count(seeds: Sequence[int]) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{len(seeds)} seed" + ("s" if len(seeds) > 1 else "")
 
 
 def check_round_trip(folder: Path, rules: Sequence[str], seeds: Sequence[int]) -> tuple[str, dict[str, Any]]:
@@ -60,8 +72,8 @@ def check_round_trip(folder: Path, rules: Sequence[str], seeds: Sequence[int]) -
     return f"{files} files read back; all {weights:,} integer weights, scales, decays and thresholds are the same", {}
 
 
-def _train(model: str, rule: str, seed: int, folder: Path) -> tuple[float, float]:
-    run = train(model, rule, seed=seed, folder=folder)
+def _train(model: str, rule: str, seed: int, epochs: int | None, folder: Path) -> tuple[float, float]:
+    run = train(model, rule, seed=seed, epochs=epochs, folder=folder)
     return float(run.accuracy["quantised"]["test"]), float(run.document["seconds"])
 
 

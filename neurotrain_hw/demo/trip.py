@@ -18,7 +18,6 @@ from neurotrain_hw.demo.notebook import Notebook
 from neurotrain_hw.errors import LavaUnavailableError
 from neurotrain_hw.files import write_text
 from neurotrain_hw.networks import load_model
-from neurotrain_hw.onchip import Start
 from neurotrain_hw.report import write_report
 
 RULES = ("bptt", "eprop")
@@ -27,15 +26,14 @@ PACKAGES = ("neurotrain-hw", "torch", "snntorch", "brevitas", "nir", "numpy", "n
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """What the demo does: `seeds` training seeds 0, 1, ..; epochs of on-chip learning per start; jobs at a time."""
+    """What the demo does: seeds 0, 1, ..; epochs of training (None: the rule's own) and of on-chip learning; jobs."""
 
     model: str = "digits-fc"
     dataset: str = "digits"
     target: str = "loihi2"
     seeds: int = 3
-    random_epochs: int = 10
-    trained_epochs: int = 3
-    readout_epochs: int = 10
+    training_epochs: int | None = None
+    learning_epochs: int = 10
     jobs: int = 2
 
 
@@ -56,7 +54,9 @@ def run_demo(
     key = {**vars(settings), "version": metadata.version("neurotrain-hw")}
     book.step(
         "a", "train 64-128-10 LIF with 8-bit weights", key,
-        lambda: training.train_all(folder, settings.model, RULES, seeds, settings.jobs, say),
+        lambda: training.train_all(
+            folder, settings.model, RULES, seeds, settings.training_epochs, settings.jobs, say
+        ),
     )  # fmt: skip
     book.step("b", "export to NIR and read back", key, lambda: training.check_round_trip(folder, RULES, seeds))
     book.step(
@@ -66,14 +66,11 @@ def run_demo(
         "d", "run the test set on the simulator and on Lava", {**key, "lava": reason},
         lambda: chip.run_all(folder, RULES, seeds, settings.dataset, settings.jobs, reason),
     )  # fmt: skip
-    epochs: dict[Start, int] = {
-        "random": settings.random_epochs, "trained": settings.trained_epochs, "readout": settings.readout_epochs,
-    }  # fmt: skip
     hidden = load_model(settings.model).sizes[1]
     taught = book.step(
         "e", "learn on the chip, online, in integers", {**key, "lava": reason},
         lambda: learning.learn_all(
-            folder, settings.dataset, seeds, epochs, settings.target, hidden, settings.jobs, reason, say
+            folder, settings.dataset, seeds, settings.learning_epochs, settings.target, hidden, settings.jobs, reason, say
         ),
     )  # fmt: skip
     book.step(
@@ -128,7 +125,7 @@ def _headline(merged: dict[str, Any]) -> list[dict[str, Any]]:
     taught, control = (next(r for r in merged["on_chip"]["table"] if r["control"] is flag) for flag in (False, True))
     lava = merged["on_chip"]["lava"]
     rows = [
-        (f"test accuracy, {t['title']}", _percent(t["test_accuracy"]), f"8-bit weights, {len(t['seeds'])} seeds")
+        (f"test accuracy, {t['title']}", _percent(t["test_accuracy"]), f"8-bit weights, {training.count(t['seeds'])}")
         for t in merged["training"]
     ]
     rows.append(

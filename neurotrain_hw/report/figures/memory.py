@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,8 +106,9 @@ def _bars(bars: Sequence[Bar], caption: str, unit: str) -> Plot:
         caption += f"; {_fullest(bars)}"
     if any(bar.limit is None for bar in bars):
         caption += "; where no mark stands, the limit is unknown"
+    legend_rows = math.ceil((len(purposes) + 1) / 3)
     shape = layout(
-        110 + 34 * len(bars),
+        90 + 34 * len(bars) + 22 * legend_rows,
         barmode="stack",
         xaxis=axis(f"memory ({unit})", grid=True, rangemode="tozero", separatethousands=True),
         yaxis=axis("", autorange="reversed", ticks="", showline=False, type="category", ticksuffix="  "),
