@@ -120,7 +120,8 @@ class Connection:
 
     `weights` int16 or int32 (n_post, n_pre), as given, before the chip clips and truncates them to
     `num_weight_bits`; the result is shifted by `weight_exp`. `sign_mode` None: derived from the weights.
-    `num_message_bits` 0: spikes; above 0: graded values. `delays` (n_post, n_pre) in steps, for `delay_dense`.
+    `num_message_bits` 0: spikes; above 0: graded values. `delays` (n_post, n_pre) in steps, for `delay_dense`, none
+    above `max_delay` (0: the largest of them).
     `port` names the input of the post population (`current`, or `signal` of its modulator), `pre_port` the output
     of the pre population (`spikes`, or the `error` of its modulator).
     """

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
+from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import PARAMETERS, TRACE_KEYS, Connection, Population, Program
 
 VALUE_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -50,6 +51,16 @@ def check(program: Program) -> None:
         for name, depth in program.timing.depth.items():
             _find(populations, name, "timing")
             _check_range(f"depth of '{name}'", depth, 0, 2**31 - 1, "timing")
+
+
+def check_inputs(program: Program, inputs: Mapping[str, EventStream]) -> None:
+    """Every stream belongs to an input population and has its number of neurons."""
+    for name, stream in inputs.items():
+        if name not in program.inputs:
+            raise UnknownNameError("input population", name, program.inputs)
+        need = program.population(name).n
+        if stream.n != need:
+            raise ValueRangeError(f"the stream has {stream.n} neurons", where=f"input '{name}'", need=need)
 
 
 def _find(populations: Mapping[str, Population], name: str, where: str) -> Population:
@@ -131,6 +142,11 @@ def _check_connection(populations: Mapping[str, Population], connection: Connect
     _check_range("max_delay", connection.max_delay, 0, 63, where)
     if connection.delays is not None and (connection.delays.min() < 0 or connection.delays.max() > 63):
         raise ValueRangeError("a delay lies outside its range", where=where, need="0..63 steps")
+    if connection.delays is not None and 0 < connection.max_delay < connection.delays.max():
+        raise ValueRangeError(
+            "the largest delay is above max_delay", where=where, need=int(connection.delays.max()),
+            limit=connection.max_delay, remedy="Give a larger max_delay, or 0 for the largest of the delays.",
+        )  # fmt: skip
     if post.kind == "input":
         raise ValueRangeError("it leads into an input", where=where, remedy="Inputs only send.")
     if connection.port == "signal" and (post.modulator is None or post.modulator.signal != "feedback"):

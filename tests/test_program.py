@@ -115,6 +115,11 @@ FAULTS = {
     "delays of a dense connection": (_wire(delays=np.ones((3, 2), np.int32)), WIRE, "delay_dense"),
     "no delays": (_wire(kind="delay_dense"), WIRE, "without delays"),
     "long delays": (_wire(kind="delay_dense", delays=np.full((3, 2), 64, np.int32)), WIRE, "0..63 steps"),
+    "delays above max_delay": (
+        _wire(kind="delay_dense", delays=np.full((3, 2), 4, np.int32), max_delay=3),
+        WIRE,
+        "need 4, limit 3",
+    ),
     "shape of delays": (_wire(kind="delay_dense", delays=np.ones((2, 3), np.int32)), WIRE, "delays have type int32"),
     "into an input": (_wire(post="in", weights=np.ones((2, 2), np.int16)), "connection 'c' (in -> in)", "only send"),
     "port without modulator": (_wire(port="signal"), WIRE, "port 'signal'"),

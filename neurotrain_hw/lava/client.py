@@ -19,8 +19,9 @@ import numpy.typing as npt
 from neurotrain_hw.errors import LavaRunError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.lava.environment import lava_python
-from neurotrain_hw.lava.support import check_inputs, check_program, recordable
+from neurotrain_hw.lava.support import check_program, recordable
 from neurotrain_hw.program import Program
+from neurotrain_hw.program_check import check_inputs
 from neurotrain_hw.program_file import save_program
 from neurotrain_hw.simulator.run import Run
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
-from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
-from neurotrain_hw.events import EventStream
+from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Connection, Plasticity, Population, Program
 from neurotrain_hw.rules import parse_sum
 
@@ -23,23 +22,8 @@ def check_program(program: Program, given_factors: Iterable[str]) -> None:
     for population in program.populations:
         _check_population(population)
     for connection in program.connections:
-        if connection.delays is not None and 0 < connection.max_delay < connection.delays.max():
-            raise UnsupportedError(
-                "Lava leaves out synapses whose delay exceeds max_delay", where=f"connection '{connection.name}'",
-                need=int(connection.delays.max()), limit=connection.max_delay,
-            )  # fmt: skip
         if connection.plasticity is not None:
             _check_plasticity(program, connection, connection.plasticity, set(given_factors))
-
-
-def check_inputs(program: Program, inputs: Mapping[str, EventStream]) -> None:
-    """Every stream belongs to an input population and has its number of neurons."""
-    for name, stream in inputs.items():
-        if name not in program.inputs:
-            raise UnknownNameError("input population", name, program.inputs)
-        need = program.population(name).n
-        if stream.n != need:
-            raise ValueRangeError(f"the stream has {stream.n} neurons", where=f"input '{name}'", need=need)
 
 
 def recordable(program: Program) -> list[str]:

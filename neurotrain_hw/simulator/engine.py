@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
+from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Program
+from neurotrain_hw.program_check import check_inputs
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.session import Session
 
@@ -45,11 +46,9 @@ def simulate(
     if steps < 1:
         raise ValueRangeError(f"steps is {steps}", where="simulate", need="at least 1")
     if engine == "lava":
-        if third_factors:
-            raise UnsupportedError("recorded third factors are not sent to Lava", where="simulate(engine='lava')")
         from neurotrain_hw import lava
 
-        return lava.simulate(program, inputs, steps=steps, record=names, learn=learn)
+        return lava.simulate(program, inputs, steps=steps, record=names, learn=learn, third_factors=third_factors)
     if engine != "chip":
         raise UnknownNameError("engine", engine, ("chip", "lava"))
     session = Session(program, record=names, learn=learn)
@@ -73,14 +72,3 @@ def simulate_batch(
         return [template.fresh().run(sample, steps=steps) for sample in samples]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda sample: template.fresh().run(sample, steps=steps), samples))
-
-
-def check_inputs(program: Program, inputs: Mapping[str, EventStream]) -> None:
-    """Every stream belongs to an input population and has its number of neurons."""
-    for name, stream in inputs.items():
-        if name not in program.inputs:
-            raise UnknownNameError("input population", name, program.inputs)
-        if stream.n != program.population(name).n:
-            raise ValueRangeError(
-                f"the stream has {stream.n} neurons", where=f"input '{name}'", need=program.population(name).n
-            )

@@ -138,7 +138,7 @@ class _Synapses:
     def add(self, c: Connection) -> list[int]:
         """One row of Layout.connections."""
         pre, post = self.program.population(c.pre), self.program.population(c.post)
-        depth = 1 if c.delays is None else max(c.max_delay, int(c.delays.max())) + 1
+        depth = 1 if c.delays is None else (c.max_delay or int(c.delays.max())) + 1
         row = [
             self.index[c.pre], self.starts[c.pre], pre.n, self.index[c.post], self.starts[c.post], post.n, c.weight_exp,
             int(c.num_message_bits > 0), int(c.port == "signal"), int(c.pre_port == "error"), 0, 0, 0, depth,

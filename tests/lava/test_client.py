@@ -88,7 +88,6 @@ def _each_synapse_rounds_alone() -> Program:
             UnsupportedError,
             "this one is delay_dense",
         ),
-        (_program(kind="delay_dense", delays=np.full((2, 3), 4, np.int32), max_delay=3), UnsupportedError, "limit 3"),
         (_each_synapse_rounds_alone(), UnsupportedError, "one random number for all synapses, not 'each'"),
         (_program(plasticity=replace(STDP, dw=None)), UnsupportedError, "at least one of dw, dd and dt"),
         (_program(plasticity=replace(STDP, dw="x0**2")), RuleSyntaxError, "x0"),

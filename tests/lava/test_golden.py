@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neurotrain_hw import lava
-from neurotrain_hw.simulator import load_case
+from neurotrain_hw.simulator import load_case, simulate
 
 CASES = [
     "lif_multi3_0005", "lif_perneuron_0009", "lifreset_two_0102", "ternary_rec_0203", "graded_acc32_0307",
@@ -29,6 +29,20 @@ def test_every_recorded_case_without_convolutions(shared: Path, lava_python: Pat
     assert len(paths) >= 48
     for path in paths:
         _compare(path, lava_python)
+
+
+def test_simulate_hands_third_factors_on_to_lava(
+    shared: Path, lava_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`simulate(engine="lava")` gives a recorded three-factor case as Lava itself did."""
+    monkeypatch.setattr("neurotrain_hw.lava.client.lava_python", lambda: lava_python)
+    case = load_case(shared / "golden" / "lava" / "learn3f_direct_0602.npz")
+    assert case.third_factors
+    run = simulate(case.program, case.inputs, steps=case.steps, third_factors=case.third_factors, engine="lava")
+    learned = [key for key in case.expected if key.endswith(".weights")]
+    assert learned
+    for key in learned:
+        np.testing.assert_array_equal(run.weights[key.removesuffix(".weights")], case.expected[key])
 
 
 def _compare(path: Path, python: Path) -> None:

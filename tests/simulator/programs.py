@@ -63,5 +63,5 @@ def _connection(rng, name, pre, post, size):
     delays = rng.integers(0, 6, shape).astype(np.int32) if kind == "delay_dense" else None
     return Connection(
         name, kind, pre, post, weights, int(rng.integers(-3, 4)), int(rng.integers(1, 9)), sign,
-        int(rng.choice([0, 0, 8])), delays, int(rng.integers(0, 8)) if delays is not None else 0,
+        int(rng.choice([0, 0, 8])), delays, int(rng.choice([0, 5, 7])) if delays is not None else 0,
     )  # fmt: skip
