@@ -70,7 +70,8 @@ def run_demo(
     taught = book.step(
         "e", "learn on the chip, online, in integers", {**key, "lava": reason},
         lambda: learning.learn_all(
-            folder, settings.dataset, seeds, settings.learning_epochs, settings.target, hidden, settings.jobs, reason, say
+            folder, settings.dataset, seeds, settings.learning_epochs, settings.target, hidden, settings.jobs, reason,
+            say,
         ),
     )  # fmt: skip
     book.step(
