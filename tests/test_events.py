@@ -18,7 +18,7 @@ DENSE = arrays(
     array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12),
     elements=st.one_of(st.just(0), st.just(1), st.integers(-(2**31), 2**31 - 1)),
 )
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=100, deadline=None)
 
 
 @QUICK

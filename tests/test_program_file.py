@@ -303,8 +303,8 @@ def test_a_file_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_thousands_of_parts_take_linear_time(tmp_path: Path) -> None:
-    """4,000 populations and connections: checks that compare each with each would take minutes."""
-    n = 4000
+    """2,000 populations and connections: checks that compare each with each would take minutes."""
+    n = 2000
     lif = {"du": 0, "dv": 0, "vth": 1, "bias_mant": 0, "bias_exp": 0}
     program = Program(
         "wide", tuple(Population(f"p{k}", "lif", (1,), lif) for k in range(n)),
@@ -313,7 +313,7 @@ def test_thousands_of_parts_take_linear_time(tmp_path: Path) -> None:
     save_program(program, tmp_path / "wide.nhw")
     start = time.perf_counter()
     loaded = load_program(tmp_path / "wide.nhw")
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 8
     assert len(loaded.connections) == n
 
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from neurotrain_hw.simulator import arithmetic as a
 
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=100, deadline=None)
 EDGES = sorted({sign * 2**k + d for k in (0, 7, 8, 15, 16, 23, 24, 31) for d in (-1, 0, 1) for sign in (-1, 1)})
 
 

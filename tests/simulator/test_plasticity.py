@@ -28,7 +28,7 @@ def test_random_rules_agree(seed: int) -> None:
 
 @pytest.mark.slow
 def test_many_random_rules_agree() -> None:
-    for seed in range(1000, 4000):
+    for seed in range(1000, 2000):
         _compare(seed, t_epoch=None)
 
 
@@ -42,8 +42,8 @@ def test_the_random_rules_move_weights_tags_and_traces() -> None:
         moved += counts.weight_updates_applied > 0
         saturated += counts.weight_updates_saturated > 0
         rounded += counts.weight_updates_rounded_away > 0
-        given = program.connection("c0").plasticity.tag_1
-        tagged += given is not None and bool(np.any(run.tags["c0.tag_1"] != given))
+        before = LearningReference(program, third).engines["c0"].var["t"]
+        tagged += bool(np.any(run.tags["c0.tag_1"] != before))
     assert moved >= 80 and saturated >= 30 and rounded >= 30 and tagged >= 15
 
 
