@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from learning_reference import LearningReference
 from plastic_programs import random_plastic_program
 
+from neurotrain_hw import lava
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
@@ -30,6 +32,17 @@ def test_random_rules_agree(seed: int) -> None:
 def test_many_random_rules_agree() -> None:
     for seed in range(1000, 2000):
         _compare(seed, t_epoch=None)
+
+
+@pytest.mark.parametrize("seed", [6, 8, 18, 23, 31, 32])
+def test_random_two_factor_rules_agree_with_lava(seed: int, lava_python: Path) -> None:
+    program, inputs, third, steps = random_plastic_program(seed)
+    assert not third and all(p.modulator is None for p in program.populations)
+    record = ("h.spikes", "out.spikes")
+    expected = lava.simulate(program, _streams(inputs), steps=steps, record=record, python=lava_python)
+    run = simulate(program, _streams(inputs), steps=steps, record=record)
+    assert run.spikes == expected.spikes
+    _equal(replace(run, counters=None), expected)
 
 
 def test_the_random_rules_move_weights_tags_and_traces() -> None:
