@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import typer
 
 from neurotrain_hw.cli import (
@@ -46,5 +48,6 @@ for _name, _group in (("targets", targets.app), ("models", models.app), ("rules"
 
 
 def main() -> None:
-    """Entry point of `neurotrain-hw`."""
+    """Entry point of `neurotrain-hw`; being told to end (SIGTERM) clears up as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

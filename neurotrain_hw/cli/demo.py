@@ -26,7 +26,7 @@ def demo(
 
     Example: neurotrain-hw demo --out runs/demo
     """
-    with output.user_errors(as_json):
+    with output.user_errors(as_json, interrupted="The same command goes on where this one stopped."):
         from neurotrain_hw.demo import DemoSettings, run_demo
 
         results = run_demo(

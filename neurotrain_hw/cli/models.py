@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from neurotrain_hw.cli import output
 
 app = typer.Typer(name="models", help="Network architectures: list, show, check.", no_args_is_help=True)
 
-ModelArgument = Annotated[str, typer.Argument(help="Name of a model, or a model file (TOML).")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model, or a model file (TOML).")]
 
 
 @app.command("list")
@@ -61,15 +62,24 @@ def show_model(model: ModelArgument, as_json: output.JsonOption = False) -> None
 
 @app.command("check")
 def check_model(model: ModelArgument, as_json: output.JsonOption = False) -> None:
-    """Check a model file against the schema; names key and expected value of the first fault (exit code 2).
+    """Check a model file against the schema; names key and expected value of the first fault.
+
+    Ends with 0 if the file is good, 1 if it has a fault, 2 if it is not there.
 
     Example: neurotrain-hw models check my-model.toml
     """
     with output.user_errors(as_json):
+        from neurotrain_hw.errors import FormatError
         from neurotrain_hw.networks import load_model
 
-        spec = load_model(model)
+        try:
+            spec = load_model(model)
+        except FormatError as fault:
+            if not Path(model).is_file():
+                raise
+            output.print_json({"ok": False} | fault.as_dict()) if as_json else typer.echo(str(fault))
+            output.stop(output.EXIT_NEGATIVE)
         if as_json:
-            output.print_json({"model": spec.name, "valid": True})
+            output.print_json({"ok": True, "model": spec.name})
         else:
-            typer.echo(f"{spec.name}: valid, {'-'.join(map(str, spec.sizes))}, {spec.synapses} synapses")
+            typer.echo(f"{spec.name}: good, {'-'.join(map(str, spec.sizes))}, {spec.synapses} synapses")

@@ -19,7 +19,9 @@ def run(
     dataset: Annotated[str, typer.Option(help="The dataset to show it: digits or mnist.")] = "digits",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int | None, typer.Option(min=1, help="Only the first so many samples.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the rate code; by default the one of all figures.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the rate code; by default the one of all figures.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
     threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
     as_json: output.JsonOption = False,

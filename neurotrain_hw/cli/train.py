@@ -48,7 +48,7 @@ def train(
 
     Example: neurotrain-hw train --model digits-fc --rule eprop --seed 1
     """
-    with output.user_errors(as_json):
+    with output.user_errors(as_json, interrupted="The same command goes on after the last whole epoch."):
         from neurotrain_hw import trainers
 
         folder = out or Path("runs") / f"{Path(model).stem}-{rule}-seed{seed}"

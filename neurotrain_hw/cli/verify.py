@@ -18,7 +18,7 @@ def verify(
 
     Prints one line per case; for a case that differs, the first difference: variable, index, step, expected and
     actual value. A case of a kind that is not simulated yet is refused by name. Exit code 0: all cases agree;
-    1: some differ or were refused. Example:
+    1: some differ or were refused; 2: a path does not exist. Example:
 
         neurotrain-hw verify tests/golden
     """
@@ -27,6 +27,9 @@ def verify(
         from neurotrain_hw.simulator.golden import load_case, verify_case
 
         files = [f for path in paths for f in (sorted(path.rglob("*.npz")) if path.is_dir() else [path])]
+        for path in paths:
+            if not path.exists():
+                raise FormatError("there is no such file or folder", where=str(path), need="a golden case (*.npz)")
         if not files:
             raise FormatError("no golden case (*.npz) lies here", where=", ".join(map(str, paths)))
         results = []

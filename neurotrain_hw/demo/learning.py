@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from neurotrain_hw.chips import load_chip
 from neurotrain_hw.data import Splits, load_dataset
 from neurotrain_hw.demo.chip import histogram, program_path
 from neurotrain_hw.demo.training import count
+from neurotrain_hw.demo.workers import in_threads
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
 from neurotrain_hw.program import Program, Timing
@@ -55,17 +55,18 @@ def learn_all(
     data, chip = load_dataset(dataset), load_chip(chip_name)
     rules = load_rule(HIDDEN_RULE), load_rule(READOUT_RULE)
 
-    def lesson(start: Start, seed: int) -> Lesson:
+    def lesson(job: tuple[Start, int], go_on: Callable[[], None]) -> Lesson:
+        start, seed = job
         network = network_for(data, start, hidden)
         trained = TrainedHidden.of(load_program(program_path(folder, "bptt", seed))) if start == "trained" else None
         program = build_program(network, *rules, chip, seed=seed, start=start, trained=trained)
-        found = teach(program, target_levels(network, rules[1]), data, epochs=epochs, seed=seed)
+        found = teach(program, target_levels(network, rules[1]), data, epochs=epochs, seed=seed,
+                      progress=lambda epoch, validation: go_on())  # fmt: skip
         say(f"   {LABELS[start]}, seed {seed}: validation {found.validation[found.best]:.2%}, test {found.test:.2%}")
         return found
 
     work = [(start, seed) for start in LABELS for seed in seeds]
-    with ThreadPoolExecutor(threads) as pool:
-        done = dict(zip(work, pool.map(lambda job: lesson(*job), work), strict=True))
+    done = in_threads(threads, lesson, work)
     network = network_for(data, "random", hidden)
     lava = None
     if lava_reason is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from neurotrain_hw.demo.workers import processes
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.networks import load_model
@@ -35,8 +35,7 @@ def train_all(
 ) -> tuple[str, dict[str, Any]]:
     """Train every rule with every seed, `jobs` at a time, each in its own process on one thread."""
     work = [(rule, seed) for seed in seeds for rule in rules]
-    # a fresh interpreter per process: torch and Numba do not survive a fork with threads
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    with processes(jobs) as pool:
         waiting = {
             pool.submit(_train, model, rule, seed, epochs, run_folder(folder, rule, seed)): (rule, seed)
             for rule, seed in work

@@ -16,7 +16,7 @@ from typing import Any
 from neurotrain_hw.demo import chip, costs, learning, training
 from neurotrain_hw.demo.notebook import Notebook
 from neurotrain_hw.errors import LavaUnavailableError
-from neurotrain_hw.files import write_text
+from neurotrain_hw.files import output_folder, write_text
 from neurotrain_hw.networks import load_model
 from neurotrain_hw.report import write_report
 
@@ -46,6 +46,7 @@ def run_demo(
     whole epoch. `lava` False leaves Lava out; where Lava is not installed, one line says so.
     """
     settings = settings or DemoSettings()
+    output_folder(folder)
     start = time.perf_counter()
     reason = _why_no_lava() if lava else "Lava was left out on request"
     if reason:

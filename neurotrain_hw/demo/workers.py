@@ -1,4 +1,4 @@
-"""Work at the same time, so that Ctrl-C ends it soon and whole: no process outlives the demo, no file is half-written."""
+"""Work at the same time that Ctrl-C ends soon and whole: no process outlives the demo, no file is half-written."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
 class Cancelled(Exception):
-    """Raised inside work that is given up because other work failed or Ctrl-C was pressed."""
+    """Raised inside work that is given up, because other work failed or because of Ctrl-C."""
+
+
+class Processes:
+    """Calls functions in other processes, a number of them at a time."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def submit(self, work: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """Call `work` in another process as soon as one is free."""
+        with _interrupts_held():  # a process may be started here, and inherits that
+            return self._pool.submit(_call, work, *arguments)
 
 
 @contextmanager
-def processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of fresh interpreters (torch and Numba do not survive a fork with threads).
+def processes(count: int) -> Iterator[Processes]:
+    """Fresh interpreters (torch and Numba do not survive a fork with threads), ended at the end of the block.
 
     Ctrl-C reaches only this process; it ends the others, which clear away what they were writing. If this process is
     killed, they end by themselves.
@@ -30,7 +42,7 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
-        yield pool
+        yield Processes(pool)
     except BaseException:
         for child in set(multiprocessing.active_children()) - before:
             child.terminate()
@@ -40,9 +52,10 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def in_threads(count: int, work: Callable[[Job, Callable[[], None]], Result], jobs: Iterable[Job]) -> dict[Job, Result]:
-    """Results by job, `count` at a time; `work` gets a job and a function to call now and then.
+    """Results by job, `count` at a time.
 
-    That function raises Cancelled once the work is to be given up. The first failure ends all other work.
+    `work` gets a job and a function to call now and then, which raises Cancelled once the work is to be given up: at
+    the first failure of other work, or at Ctrl-C.
     """
     stop = threading.Event()
 
@@ -51,15 +64,23 @@ def in_threads(count: int, work: Callable[[Job, Callable[[], None]], Result], jo
             raise Cancelled
 
     with ThreadPoolExecutor(count) as pool:
-        running: dict[Job, Future[Result]] = {job: pool.submit(work, job, go_on) for job in jobs}
+        running = {job: pool.submit(work, job, go_on) for job in jobs}
         try:
             wait(running.values(), return_when=FIRST_EXCEPTION)
             return {job: future.result() for job, future in running.items() if future.done()}
-        except BaseException:
-            raise
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; it is delivered at the end of the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
@@ -69,8 +90,15 @@ def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def _call(work: Callable[..., Result], *arguments: Any) -> Result:
+    try:
+        return work(*arguments)
+    except SystemExit:
+        os._exit(1)  # all is cleared up; the pool would go on with the next call
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the clearing up is not to be cut short
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: clearing up is not to be cut short
     raise SystemExit(128 + number)
 
 

@@ -16,6 +16,7 @@ import torch
 
 from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate, load_dataset
 from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.files import output_folder
 from neurotrain_hw.networks import ModelSpec, load_model
 from neurotrain_hw.networks.network import SpikingNetwork, build
 from neurotrain_hw.trainers import bptt, checkpoint, eprop, run_folder
@@ -59,8 +60,8 @@ def train(
     up to which the learning rate falls to 0: a best epoch, picked on few samples, would be picked for its luck. A
     finished run is not repeated; an interrupted one resumes after its last whole epoch and ends with the same bits.
     Arithmetic runs on one thread, so that the number of cores changes nothing.
-    Raises UnknownNameError, ValueRangeError, MissingExtraError, DataUnavailableError, and FormatError where `folder`
-    holds a run with other settings.
+    Raises UnknownNameError, ValueRangeError, MissingExtraError, DataUnavailableError, OutputError, and FormatError
+    where `folder` holds a run with other settings.
     """
     settings = _settings(model, rule, dataset, weight_bits, steps, epochs, seed, constants)
     folder = Path(folder)
@@ -70,6 +71,7 @@ def train(
         return found
     splits = load_dataset(settings.dataset, validation=settings.validation, folder=data_folder)
     _check_fit(settings.model, splits)
+    output_folder(folder)
     with _one_thread():
         network, state = _fit(settings, splits, folder, progress or (lambda report: None))
         return _finish(settings, splits, folder, network, state)

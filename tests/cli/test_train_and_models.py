@@ -77,5 +77,6 @@ def test_models_list_show_check(tmp_path: Path) -> None:
     assert CliRunner().invoke(models.app, ["check", str(path)]).exit_code == 0
     path.write_text(SMALL.replace("0.875", "2"))
     bad = CliRunner().invoke(models.app, ["check", str(path)])
-    assert bad.exit_code == 2
-    assert "layers[0].beta" in bad.stderr
+    assert bad.exit_code == 1
+    assert "layers[0].beta" in bad.stdout
+    assert CliRunner().invoke(models.app, ["check", str(tmp_path / "none.toml")]).exit_code == 2
