@@ -203,7 +203,9 @@ def _is_plain(products, first, last, epoch):
     plain = True
     for q in range(first, last):
         spread = products[q, Q_DEPENDENCY] == 0 and epoch > 1
-        plain = plain and products[q, Q_TARGET] == 0 and not (products[q, Q_SYNAPTIC] or products[q, Q_CROSSED] or spread)
+        plain = (
+            plain and products[q, Q_TARGET] == 0 and not (products[q, Q_SYNAPTIC] or products[q, Q_CROSSED] or spread)
+        )
     return plain
 
 
