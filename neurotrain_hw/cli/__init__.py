@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 import typer
 
 from neurotrain_hw.cli import (
@@ -45,9 +43,3 @@ for _verb in (
     app.command(_verb.__name__.rstrip("_"))(_verb)
 for _name, _group in (("targets", targets.app), ("models", models.app), ("rules", rules.app), ("lava", lava.app)):
     app.add_typer(_group, name=_name)
-
-
-def main() -> None:
-    """Entry point of `neurotrain-hw`; being told to end (SIGTERM) clears up as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app()

@@ -29,8 +29,10 @@ def demo(
     with output.user_errors(as_json, interrupted="The same command goes on where this one stopped."):
         from neurotrain_hw.demo import DemoSettings, run_demo
 
-        results = run_demo(
-            out, DemoSettings(seeds=seeds, jobs=jobs), lava=lava, say=lambda line: typer.echo(line, err=as_json)
-        )
+        def say(line: str) -> None:
+            output.check_interrupt()
+            typer.echo(line, err=as_json)
+
+        results = run_demo(out, DemoSettings(seeds=seeds, jobs=jobs), lava=lava, say=say)
         if as_json:
             output.print_json(results)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -43,6 +44,22 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 def stop(code: int) -> NoReturn:
     """End the verb with an exit code."""
     raise typer.Exit(code)
+
+
+_interrupted = False
+
+
+def on_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Handler of Ctrl-C: as Python's own, but remembered, since some libraries swallow it while they are loaded."""
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt
+
+
+def check_interrupt() -> None:
+    """Raise KeyboardInterrupt where Ctrl-C was pressed and swallowed; to be called now and then by what takes long."""
+    if _interrupted:
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -106,6 +106,7 @@ class _Bar:
         self._progress.stop()
 
     def __call__(self, report: Report) -> None:
+        output.check_interrupt()
         done = (report.epoch - 1 + report.share) / report.epochs
         self._progress.update(self._task, completed=done, description=f"epoch {report.epoch}/{report.epochs}")
         if report.validation is None:

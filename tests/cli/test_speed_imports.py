@@ -20,7 +20,7 @@ import json, sys
 sys.argv[0] = "neurotrain-hw"
 code = 0
 try:
-    from neurotrain_hw.cli import main
+    from neurotrain_hw.__main__ import main
     main()
 except SystemExit as end:
     code = end.code or 0
