@@ -48,8 +48,9 @@ from neurotrain_hw.simulator.layout import (
     P_N,
     P_START,
 )
-from neurotrain_hw.simulator.plasticity import learn, see_spikes
+from neurotrain_hw.simulator.plasticity import learn
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_THIRD
+from neurotrain_hw.simulator.traces import see_spikes
 
 V_LIMIT = 2**23
 
@@ -129,7 +130,8 @@ class Counts(NamedTuple):
 def _digest_of_sources() -> int:
     """A number that changes with any module that the compiled code is made of."""
     folder = Path(__file__).parent
-    sources = [(folder / f"{name}.py").read_bytes() for name in ("kernels", "layout", "plasticity", "rule_tables")]
+    modules = ("kernels", "layout", "plasticity", "rule_tables", "traces")
+    sources = [(folder / f"{name}.py").read_bytes() for name in modules]
     return int(hashlib.sha256(b"".join(sources)).hexdigest()[:15], 16)
 
 

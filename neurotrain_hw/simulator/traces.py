@@ -1,0 +1,75 @@
+"""Traces of the learning engine: spike times within an epoch, impulses, decay, and the third factors that arrive.
+
+Compiled; exact against Lava's `LearningConnectionModelBitApproximate` (`magma/core/model/py/connection.py`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N, R_THIRD, R_TX, R_TY, R_X, R_Y
+
+L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
+"""Columns of `Counts.learning`, the counters of a learning connection."""
+
+
+@njit(nogil=True)
+def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):
+    """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
+    rule, impulse = tables.rules[r], tables.impulse
+    n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
+    now = (t - 1) % epoch + 1
+    xs, ys, txs, tys = state.x, state.y, state.tx, state.ty
+    x, y, tx, ty = rule[R_X], rule[R_Y], rule[R_TX], rule[R_TY]
+    for j in range(n_pre):
+        if sent[pre_start + j] != 0:
+            if txs[tx + j] > 0:
+                for v in range(2):
+                    at = x + v * n_pre + j
+                    xs[at] = _impulse(xs[at], impulse[r, v, 0], impulse[r, v, 1], 0)
+            txs[tx + j] = now
+    early = numbers.y_impulse_early[r, k]
+    for i in range(n_post):
+        if sent[post_start + i] != 0:
+            if tys[ty + i] > 0:
+                for v in range(3):
+                    at = y + v * n_post + i
+                    ys[at] = _impulse(ys[at], impulse[r, 2 + v, 0], impulse[r, 2 + v, 1], early)
+            tys[ty + i] = now
+    if rule[R_THIRD]:
+        for v in range(3):
+            for i in range(n_post):
+                ys[y + v * n_post + i] = third[v, i]
+
+
+@njit(nogil=True)
+def history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
+    """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
+    kinds, n = traces.shape
+    out = np.zeros((epoch + 1, kinds, n), np.int32)
+    out[0] = traces
+    for v in range(kinds):
+        used = decay[v] != 0.0 or impulse[v, 0] != 0 or impulse[v, 1] != 0
+        for i in range(n):
+            value = traces[v, i]
+            if value == 0 and times[i] == 0:
+                continue
+            if used:
+                counts[L_TRACES] += 1
+            for step in range(1, epoch + 1):
+                z = decay[v] * value
+                whole = math.floor(z)
+                value = np.int64(whole) + (1 if random_decay < z - whole else 0)
+                if times[i] == step:
+                    value = _impulse(value, impulse[v, 0], impulse[v, 1], random_impulse)
+                out[step, v, i] = value
+    return out
+
+
+@njit(nogil=True, forceinline=True)
+def _impulse(value, whole, fraction, random):
+    """`arithmetic.add_impulse`."""
+    return min(max(value + whole + (1 if random < fraction else 0), 0), 127)
