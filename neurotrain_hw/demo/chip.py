@@ -70,7 +70,7 @@ def run_all(
                                lava.accuracy if lava is not None and k == 0 else None],
                     "differing_spikes": differing if k == 0 else None,
                     "compared_spikes": _spikes(runs[0]) if differing is not None and k == 0 else None,
-                    "lava_reason": lava_reason or (None if k == 0 else "Lava runs the first seed"),
+                    "lava_reason": lava_reason or (None if k == 0 else "Lava runs the network of the first seed"),
                 }
             )  # fmt: skip
         worst = max(abs(runs[k].accuracy - trained[k]["quantised"]["test"]) for k in range(len(seeds)))

@@ -89,7 +89,7 @@ def events_section(
             "unknown" if bound is None else f"at least {format_pj(bound / samples)} per sample"
         )
     section = {
-        "per": "sample",
+        "per": "sample", "total": False,
         "connections": _rows(running.connections, "run: ", samples) + _rows(taught.connections, "learn: ", lessons),
         "populations": _rows(running.populations, "run: ", samples) + _rows(taught.populations, "learn: ", lessons),
     }  # fmt: skip

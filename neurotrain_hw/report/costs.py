@@ -55,15 +55,27 @@ def sram(results: Json) -> list[Block]:
 def events(results: Json) -> list[Block]:
     """Exact counts of what the chip would do, by connection and by population."""
     section = results["events"]
-    per = section.get("per") or "run"
+    per, total = section.get("per") or "run", section.get("total") is not False
     blocks: list[Block] = []
     if section.get("connections"):
         blocks.append(
-            _counts(section["connections"], _CONNECTIONS, "connection", f"Events on each connection, per {per}.")
+            _counts(
+                section["connections"],
+                _CONNECTIONS,
+                "connection",
+                f"Events on each connection, per {per}.",
+                total=total,
+            )
         )
     if section.get("populations"):
         blocks.append(
-            _counts(section["populations"], _POPULATIONS, "population", f"Events in each population, per {per}.")
+            _counts(
+                section["populations"],
+                _POPULATIONS,
+                "population",
+                f"Events in each population, per {per}.",
+                total=total,
+            )
         )
     return blocks
 
@@ -91,10 +103,10 @@ def versions(results: Json) -> list[Block]:
     return [Text(f"Made with {listed(made_with)}.")] if made_with else []
 
 
-def _counts(items: Sequence[Json], keys: Mapping[str, str], head: str, caption: str) -> Table:
+def _counts(items: Sequence[Json], keys: Mapping[str, str], head: str, caption: str, *, total: bool) -> Table:
     shown = [key for key in keys if any(key in item for item in items)]
     rows = [(text(item["name"]), *(number(item.get(key)) for key in shown)) for item in items]
-    if len(items) > 1:
+    if total and len(items) > 1:
         rows.append((Cell("all"), *(number(_sum(item.get(key) for item in items)) for key in shown)))
     return Table(caption, (head, *(keys[key] for key in shown)), rows)
 

@@ -149,6 +149,7 @@ SECTIONS: dict[str, Any] = {
     },
     "events": {
         "per?": TEXT,
+        "total?": FLAG,
         "connections?": [
             {
                 "name": TEXT,

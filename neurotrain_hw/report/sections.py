@@ -80,7 +80,7 @@ def accuracy(results: Json) -> list[Block]:
         lost = Cell("not run", "unknown") if row.get("lava_reason") else share(None)
         cells = [lost if value is None else share(value, 2) for value in row["values"]]
         differing, compared = row.get("differing_spikes"), row.get("compared_spikes")
-        rows.append((text(row["network"]), *cells, _differing(differing), number(compared)))
+        rows.append((text(row["network"]), *cells, _differing(differing), _compared(differing, compared)))
     caption = "Test accuracy of the same network in each form"
     if section.get("samples") is not None:
         caption += f", on {grouped(section['samples'])} samples"
@@ -88,9 +88,9 @@ def accuracy(results: Json) -> list[Block]:
         caption += f" (chance: {percent(section['chance'], 0)})"
     head = ("network", *columns, "differing spikes, simulator against Lava", "spikes compared")
     blocks: list[Block] = [Table(f"{caption}.", head, rows)]
-    for row in section["rows"]:
-        if row.get("lava_reason"):
-            blocks.append(Text(f"{row['network']} in Lava: not run. {_sentence(row['lava_reason'])}", "absent"))
+    for reason in dict.fromkeys(row["lava_reason"] for row in section["rows"] if row.get("lava_reason")):
+        networks = [row["network"] for row in section["rows"] if row.get("lava_reason") == reason]
+        blocks.append(Text(f"Not run in Lava: {'; '.join(networks)}. {_sentence(reason)}", "absent"))
     return blocks
 
 
@@ -249,6 +249,10 @@ def _differing(count: int | None) -> Cell:
     if count is None:
         return Cell("not run", "unknown")
     return Cell(grouped(count), "bad" if count else "good")
+
+
+def _compared(differing: int | None, compared: float | None) -> Cell:
+    return Cell("not run", "unknown") if differing is None else number(compared)
 
 
 def _seconds(value: float | None) -> Cell:

@@ -81,7 +81,8 @@ def weights(entries: Sequence[Json]) -> Plot:
         shape[f"yaxis{key}"] = axis("synapses" if c == 0 else "", grid=True, rangemode="tozero", anchor=f"x{key}")
         for entry in entries:
             if entry["connection"] == connection:
-                data.append(_histogram(entry, labels.index(entry["label"]), first=c == 0, key=key, grey=several))
+                first = all(trace["legendgroup"] != entry["label"] for trace in data)
+                data.append(_histogram(entry, labels.index(entry["label"]), first=first, key=key, grey=several))
     grids = sorted({entry["grid"] for entry in entries})
     return Plot(
         f"Weights on their integer grid, in steps of {listed([str(g) for g in grids])}: "
