@@ -114,7 +114,7 @@ def test_what_lava_did_not_run_is_told_with_the_reason(results: Make) -> None:
     document["on_chip"] |= {"lava": None, "lava_reason": "there is no CPython 3.10 here"}
     page = Page(render(document))
     assert page.row("e-prop", "96.11 %")[4:] == ["not run", "not run", "not run"]
-    assert "e-prop in Lava: not run. There is no CPython 3.10 here." in page.text
+    assert "Not run in Lava: e-prop. There is no CPython 3.10 here." in page.text
     assert "The same learning in Lava: not run. There is no CPython 3.10 here." in page.text
 
 
