@@ -166,6 +166,8 @@ def _settings(
     spec = model if isinstance(model, ModelSpec) else load_model(model)
     if weight_bits != "model":
         spec = spec.with_weight_bits(weight_bits)
+    if not dataset and not spec.dataset:
+        raise ValueRangeError("the model names no dataset", where=spec.name, remedy="Name one, such as digits.")
     if steps is not None:
         if steps < 1:
             raise ValueRangeError(f"got {steps}", where="steps", need="at least 1")
