@@ -1,0 +1,37 @@
+"""The Python examples of README and documentation print what the pages say they print."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "docs/reference/python-api.md", "docs/how-to/on-chip-learning.md")
+EXAMPLE = re.compile(r"```python\n(?P<code>(?:(?!```).)*)```\n+```text\n(?P<printed>.*?)```", re.DOTALL)
+
+
+def examples() -> list[object]:
+    """Code with the output that a page shows below it; what goes on from an earlier example is left out."""
+    found = []
+    for page in PAGES:
+        for number, match in enumerate(EXAMPLE.finditer((ROOT / page).read_text(encoding="utf-8"))):
+            code, printed = match["code"], match["printed"]
+            if "program = " in code or "audit(" in code:
+                marks = [pytest.mark.slow] if "teach(" in code else []
+                found.append(pytest.param(code, printed, id=f"{page}-{number}", marks=marks))
+    return found
+
+
+@pytest.mark.parametrize(("code", "printed"), examples())
+def test_example_prints_what_the_page_shows(code: str, printed: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == printed.split()
+
+
+def test_there_are_examples() -> None:
+    assert len(examples()) == 5
