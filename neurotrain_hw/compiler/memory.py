@@ -1,6 +1,6 @@
 """Bits that a program needs on each core, by purpose, against the memories of the chip.
 
-What is counted, each figure from the chip file where it has one:
+What is counted, with the widths of the chip file (an unknown one is asked for, never assumed):
 
     weights         every synapse of a dense connection, every one with a weight of a sparse one, with num_weight_bits
                     (mixed 8-bit weights are the even numbers -256..254: the sign is among the 8 bits); a plastic
@@ -25,17 +25,27 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from neurotrain_hw.chips import Chip
+from neurotrain_hw.errors import CapacityError
 from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Plasticity, Population, Program
 
 SYNAPSES, NEURONS, LEARNING = "synapses", "neurons", "learning"
 _PLASTIC_WEIGHT_BITS = 9
 _ERROR_TRACE_BITS = 24
 _SIGNAL_BITS = 32
+_WIDTHS = {
+    "du": "neuron.decay_bits", "dv": "neuron.decay_bits", "vth": "neuron.threshold_mant_bits",
+    "vth_lo": "neuron.threshold_mant_bits", "vth_hi": "neuron.threshold_mant_bits",
+    "bias_mant": "neuron.bias_mant_bits", "bias_exp": "neuron.bias_exp_bits",
+}  # fmt: skip
+_WHY = "to count the memory of a core"
 _X_TRACES, _Y_TRACES = ("x1", "x2"), ("y1", "y2", "y3")
 
 
 def core_needs(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> dict[tuple[str, str], int]:
-    """Bits by (kind of memory, purpose) that slices lying on one core take; purposes without bits are left out."""
+    """Bits by (kind of memory, purpose) that slices lying on one core take; purposes without bits are left out.
+
+    Raises UnsupportedError for a figure that is needed and that the chip file calls unknown.
+    """
     needs: dict[tuple[str, str], int] = {}
 
     def add(kind: str, purpose: str, bits: int) -> None:
@@ -49,8 +59,8 @@ def core_needs(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> dic
         if state is not None:
             add(NEURONS, "neuron records (state and parameters)", 8 * state * neurons)
         else:
-            uv = (chip.integer("neuron.u_bits") or 24) + (chip.integer("neuron.v_bits") or 24)
-            add(NEURONS, "neuron state (u, v)", uv * neurons)
+            u_bits, v_bits = (chip.require_integer(key, _WHY) for key in ("neuron.u_bits", "neuron.v_bits"))
+            add(NEURONS, "neuron state (u, v)", (u_bits + v_bits) * neurons)
             add(NEURONS, "neuron parameters", _parameter_bits(population, chip, neurons))
         if population.modulator is not None:
             bits = _ERROR_TRACE_BITS if population.modulator.signal == "error" else _SIGNAL_BITS
@@ -113,12 +123,25 @@ def _synapse_bits(connection: Connection, chip: Chip, first: int, last: int) -> 
     entry = {
         "weights": connection.num_weight_bits if connection.plasticity is None else _PLASTIC_WEIGHT_BITS,
         "synapse indices": index,
-        "delays": (chip.integer("synapse.delay_bits_max") or 6) if connection.kind == "delay_dense" else 0,
-        "tags": _tags(connection.plasticity) * (chip.integer("synapse.tag_bits") or 9),
+        "delays": _delay_bits(connection, chip),
+        "tags": tags * chip.require_integer("synapse.tag_bits", _WHY) if (tags := _tags(connection.plasticity)) else 0,
     }
     needs = {purpose: bits * synapses for purpose, bits in entry.items() if bits}
     overhead = _block_overhead(per_axon, sum(entry.values()), chip)
     return needs | ({"block overhead": overhead} if overhead else {})
+
+
+def _delay_bits(connection: Connection, chip: Chip) -> int:
+    """Bits of each delay; CapacityError where the chip's are too few, or it has no delays at all."""
+    if connection.delays is None:
+        return 0
+    bits, longest = chip.require_integer("synapse.delay_bits_max", _WHY), int(connection.delays.max())
+    if longest >= 1 << bits:
+        raise CapacityError(
+            f"a delay is longer than {chip.name} can hold", where=f"connection '{connection.name}'",
+            need=f"{longest} steps", limit=f"{(1 << bits) - 1} steps", remedy="Shorten the delays.",
+        )  # fmt: skip
+    return bits
 
 
 def _block_overhead(per_axon: np.ndarray[tuple[int], np.dtype[np.int64]], entry_bits: int, chip: Chip) -> int:
@@ -140,22 +163,15 @@ def _index_bits(targets: int, chip: Chip) -> int:
 
 
 def _parameter_bits(population: Population, chip: Chip, neurons: int) -> int:
-    decay = chip.integer("neuron.decay_bits") or 12
-    vth = chip.integer("neuron.threshold_mant_bits") or 17
-    widths = {
-        "du": decay, "dv": decay, "vth": vth, "vth_lo": vth, "vth_hi": vth,
-        "bias_mant": chip.integer("neuron.bias_mant_bits") or 13, "bias_exp": chip.integer("neuron.bias_exp_bits") or 3,
-    }  # fmt: skip
     return sum(
-        width * (1 if np.ndim(population.parameters[key]) == 0 else neurons)
-        for key, width in widths.items()
+        chip.require_integer(figure, _WHY) * (1 if np.ndim(population.parameters[key]) == 0 else neurons)
+        for key, figure in _WIDTHS.items()
         if key in population.parameters
     )
 
 
 def _trace_bits(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> dict[str, int]:
     """Traces of the learning engine: pre traces once per connection and core, post traces once per neuron."""
-    bits = chip.integer("learning.trace_bits") or 7
     here = {part.population: 0 for part in slices}
     for part in slices:
         here[part.population] += part.last - part.first
@@ -165,7 +181,11 @@ def _trace_bits(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> di
             used = _variables(connection.plasticity)
             pre += len(used & set(_X_TRACES)) * program.population(connection.pre).n
             post[connection.post] |= used & set(_Y_TRACES)
-    return {"pre traces": bits * pre, "post traces": bits * sum(len(post[name]) * here[name] for name in here)}
+    traces = {"pre traces": pre, "post traces": sum(len(post[name]) * here[name] for name in here)}
+    if not any(traces.values()):
+        return {}
+    bits = chip.require_integer("learning.trace_bits", _WHY)
+    return {purpose: bits * count for purpose, count in traces.items()}
 
 
 def _tags(plasticity: Plasticity | None) -> int:

@@ -10,7 +10,7 @@ from graphs import chain
 
 from neurotrain_hw.chips import load_chip
 from neurotrain_hw.compiler import compile_graph, layer_rows, memory_rows, place, pool_rows
-from neurotrain_hw.errors import CapacityError, ValueRangeError
+from neurotrain_hw.errors import CapacityError, UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
 
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
@@ -160,3 +160,29 @@ def test_the_summary_gives_back_the_graphs_units():
     assert second.cores == 1
     assert 0 < first.weight_error <= 0.5 / 127 + 1e-9  # half a step of 127
     assert first.threshold == pytest.approx(1, rel=1e-3) and first.threshold_wanted == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("neuron.u_bits", {}),
+        ("neuron.threshold_mant_bits", {}),
+        ("synapse.delay_bits_max", {"kind": "delay_dense", "delays": np.ones((3, 2), np.int32)}),
+        ("synapse.tag_bits", {"plasticity": Plasticity("2f", dt="x1*y0")}),
+        ("learning.trace_bits", {"plasticity": Plasticity("2f", dw="x1*y0")}),
+    ],
+)
+def test_a_width_that_nobody_published_is_asked_for(key, changes):
+    unknown = replace(LOIHI2, figures={**LOIHI2.figures, key: replace(LOIHI2.figure(key), value=None, status="U")})
+    with pytest.raises(UnsupportedError, match=f"'{key}' is unknown, and it is needed to count the memory"):
+        place(layer(2, 3, **changes), unknown)
+
+
+def test_delays_that_the_chip_cannot_hold():
+    delays = np.full((3, 2), 9, np.int32)
+    for width, limit in ((0, 0), (3, 7)):
+        figure = replace(LOIHI2.figure("synapse.delay_bits_max"), value=width)
+        chip = replace(LOIHI2, figures={**LOIHI2.figures, figure.key: figure})
+        with pytest.raises(CapacityError, match=f"'w'.*need 9 steps, limit {limit} steps"):
+            place(layer(2, 3, kind="delay_dense", delays=delays), chip)
+    assert bits(place(layer(2, 3, kind="delay_dense", delays=delays), LOIHI2))["delays"] == 6 * 6
