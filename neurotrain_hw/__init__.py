@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurotrain_hw.chips import chip_names, load_chip
-    from neurotrain_hw.compiler import compile_graph, place
+    from neurotrain_hw.compiler import compile_graph
+    from neurotrain_hw.compiler.place import place
     from neurotrain_hw.errors import NeurotrainError
     from neurotrain_hw.events import EventStream
     from neurotrain_hw.interchange import read_nir, write_nir

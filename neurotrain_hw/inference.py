@@ -123,7 +123,8 @@ def _windows(runs: Sequence[Run], timing: Timing, population: str) -> EventStrea
 def _classes(spikes: EventStream, steps: int) -> npt.NDArray[np.int64]:
     """Most spikes within each sample's T steps wins; ties go to the lowest index."""
     counts = spikes.dense().reshape(-1, steps, spikes.n).sum(axis=1)
-    return np.argmax(counts, axis=1).astype(np.int64)
+    classes: npt.NDArray[np.int64] = np.argmax(counts, axis=1).astype(np.int64)
+    return classes
 
 
 def _input_of(program: Program) -> Population:

@@ -60,11 +60,11 @@ def _show(result: Inference, seconds: float) -> None:
         typer.echo("Lava does not count events; run with --engine chip for them.")
         return
     n = len(result.predicted)
-    rows = [
+    events = [
         (k, f"{c.synaptic_events:,}", f"{c.synaptic_events / n:,.1f}")
         for k, c in result.counters.connections.items()
     ]  # fmt: skip
-    output.table("Synaptic events", ("connection", "events", "per sample"), rows)
+    output.table("Synaptic events", ("connection", "events", "per sample"), events)
     rows = [
         (k, f"{p.spikes:,}", f"{p.updates_active:,}", f"{p.updates_idle:,}", _count(p.spikes_on_core),
          _count(p.spikes_off_core))

@@ -126,7 +126,7 @@ def _headline(merged: dict[str, Any]) -> list[dict[str, Any]]:
     compared = [r for r in merged["accuracy"]["rows"] if r["differing_spikes"] is not None]
     taught, control = (next(r for r in merged["on_chip"]["table"] if r["control"] is flag) for flag in (False, True))
     lava = merged["on_chip"]["lava"]
-    rows = [
+    rows: list[tuple[str, object, str]] = [
         (f"test accuracy, {t['title']}", _percent(t["test_accuracy"]), f"8-bit weights, {training.count(t['seeds'])}")
         for t in merged["training"]
     ]

@@ -120,7 +120,8 @@ def target_levels(network: OnChipNetwork, readout_rule: Rule) -> npt.NDArray[np.
     """
     a = 1 - _default(readout_rule, "trace_decay") / 4096
     rise: npt.NDArray[np.float64] = 1 - np.power(a, np.arange(1.0, network.steps + 1))
-    return np.rint(_default(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
+    levels: npt.NDArray[np.int32] = np.rint(_default(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
+    return levels
 
 
 def _lif(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from neurotrain_hw.errors import FormatError
@@ -38,7 +37,7 @@ def save(
 ) -> None:
     """Write shadow weights, Adam's moments and the metrics; a file that is there is replaced."""
     document = {"settings": settings, "history": progress.history, "seconds": progress.seconds}
-    arrays: dict[str, npt.NDArray[Any]] = {"document": np.array(json.dumps(document))}
+    arrays: dict[str, Any] = {"document": np.array(json.dumps(document))}
     for name, parameter in parameters.items():
         arrays[f"shadow/{name}"] = parameter.detach().numpy()
         for key, value in optimizer.state[parameter].items():

@@ -27,7 +27,8 @@ def spike_counts(
             network.run(to_time_first(spikes[k : k + _BATCH]).float(), used)[-1].sum(dim=0)
             for k in range(0, len(spikes), _BATCH)
         ]
-    return torch.cat(found).numpy().astype(np.int64)
+    predicted: npt.NDArray[np.int64] = torch.cat(found).numpy().astype(np.int64)
+    return predicted
 
 
 def accuracy(

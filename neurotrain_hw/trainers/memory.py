@@ -31,7 +31,7 @@ def measure_learning_bytes(rule: str, spec: ModelSpec, steps: int) -> int:
             eprop.accumulate(network, spikes, labels, settings)
         else:
             bptt.accumulate(network, spikes, labels, settings)
-    return live.peak
+    return int(live.peak)
 
 
 class LiveBytes(TorchDispatchMode):
