@@ -18,7 +18,7 @@ from neurotrain_hw.demo.notebook import Notebook
 from neurotrain_hw.errors import LavaUnavailableError
 from neurotrain_hw.files import output_folder, write_text
 from neurotrain_hw.networks import load_model
-from neurotrain_hw.report import write_report
+from neurotrain_hw.report import check_extra, write_report
 
 RULES = ("bptt", "eprop")
 PACKAGES = ("neurotrain-hw", "torch", "snntorch", "brevitas", "nir", "numpy", "numba", "scikit-learn")
@@ -46,13 +46,14 @@ def run_demo(
     whole epoch. `lava` False leaves Lava out; where Lava is not installed, one line says so.
     """
     settings = settings or DemoSettings()
+    check_extra()
     output_folder(folder)
     start = time.perf_counter()
     reason = _why_no_lava() if lava else "Lava was left out on request"
     if reason:
         say(f"Lava is skipped: {reason}")
     book, seeds = Notebook(folder, say), list(range(settings.seeds))
-    key = {**vars(settings), "version": metadata.version("neurotrain-hw")}
+    key = {k: v for k, v in vars(settings).items() if k != "jobs"} | {"version": metadata.version("neurotrain-hw")}
     book.step(
         "a", "train 64-128-10 LIF with 8-bit weights", key,
         lambda: training.train_all(

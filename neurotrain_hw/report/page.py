@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import month_name
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,13 @@ def render(results: Json, *, title: str | None = None) -> str:
         plotly=plotly,
     )
     return page
+
+
+def check_extra() -> None:
+    """Raise MissingExtraError without jinja2 or plotly, before anything that takes long."""
+    for package in ("jinja2", "plotly"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "report")
 
 
 def write_report(folder: Path, out: Path | None = None) -> Path:
@@ -112,10 +120,9 @@ def _big(value: float | str | None) -> str:
 
 
 def _template() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report") from error
+    check_extra()
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -128,8 +135,7 @@ def _template() -> Any:
 
 
 def _plotly() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise MissingExtraError("plotly", "report") from error
+    check_extra()
+    from plotly.offline import get_plotlyjs
+
     return str(get_plotlyjs())

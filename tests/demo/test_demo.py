@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from neurotrain_hw.demo import DemoSettings, run_demo
 from neurotrain_hw.demo.notebook import Notebook
+from neurotrain_hw.errors import MissingExtraError
 
 SMALL = DemoSettings(seeds=1, training_epochs=1, learning_epochs=1)
 
@@ -97,3 +99,16 @@ def test_published_figures_over_three_seeds(tmp_path: Path, lava_python: Path) -
     lava = results["on_chip"]["lava"]
     assert (lava["steps"], lava["differing_weights"], lava["differing_spikes"]) == (500, 0, 0)
     assert lava["changed_weights"] > 1000
+
+
+def test_a_missing_extra_is_named_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(MissingExtraError, match=r"plotly.*\[report\]"):
+        run_demo(tmp_path / "out", SMALL, say=pytest.fail, lava=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_number_of_jobs_changes_nothing(trip: tuple[Path, list[str], dict]) -> None:
+    lines: list[str] = []
+    run_demo(trip[0], replace(SMALL, jobs=1), say=lines.append, lava=False)
+    assert sum("done before" in line for line in lines) == 7
