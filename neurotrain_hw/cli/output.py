@@ -7,13 +7,22 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from neurotrain_hw.errors import NeurotrainError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+_WIDTH = 140
+"""Characters in a line where the output is no terminal."""
+
+_WORD = 28
+"""Longer words, such as paths, may be broken."""
 
 EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE = 0, 1, 2
 
@@ -24,21 +33,52 @@ def print_json(document: Any) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output; columns whose cells are all numbers are aligned right."""
+    """A table on standard output; columns whose cells are all numbers are aligned right.
+
+    On a terminal too narrow for whole words side by side, each row is a paragraph instead.
+    """
     from rich.console import Console
     from rich.table import Table
 
     cells = [["" if c is None else str(c) for c in row] for row in rows]
+    console = Console(markup=False, highlight=False)  # a cell may hold [text] that is no markup
+    if not console.is_terminal:
+        console = Console(width=_WIDTH, markup=False, highlight=False)
+    widths = _widths([(name, *texts) for name, *texts in zip(columns, *cells, strict=True)], console.width)
+    if widths is None:
+        _paragraphs(console, title, columns, cells)
+        return
     view = Table(title=title, title_justify="left", title_style="bold")
     for k, column in enumerate(columns):
         numeric = bool(cells) and all(_numeric(row[k]) for row in cells)
-        view.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        view.add_column(column, justify="right" if numeric else "left", overflow="fold", width=widths[k])
     for row in cells:
         view.add_row(*row)
-    console = Console(markup=False)  # a cell may hold [text] that is no markup
-    if not console.is_terminal:
-        console = Console(width=140, markup=False)
     console.print(view)
+
+
+def _paragraphs(console: Console, title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    console.print(title, style="bold")
+    for first, *rest in cells:
+        console.print(f"\n{columns[0]} {first}", style="bold")
+        view = Table.grid(padding=(0, 2))
+        for name, text in zip(columns[1:], rest, strict=True):
+            if text:
+                view.add_row(f"  {name}", text)
+        console.print(view)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """A width for each column in which no word is broken and which all fit into `room`; None if there is none."""
+    least = [min(max((len(word) for text in texts for word in text.split()), default=1), _WORD) for texts in columns]
+    wanted = [max(max(map(len, texts)) - width, 0) for texts, width in zip(columns, least, strict=True)]
+    spare = room - sum(least) - 3 * len(least) - 1  # a border and two spaces for each column
+    if spare < 0:
+        return None
+    share = min(1.0, spare / max(sum(wanted), 1))
+    return [width + int(share * more) for width, more in zip(least, wanted, strict=True)]
 
 
 def stop(code: int) -> NoReturn:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -226,14 +226,7 @@ def test_a_fault_leaves_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["jinja2", "plotly"])
 def test_a_missing_package_names_the_extra(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.split(".")[0] == package:
-            raise ImportError(name)
-        return found(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, package, None)  # importing it now raises ImportError
     with pytest.raises(MissingExtraError, match=rf"'{package}'.*neurotrain-hw\[report\]"):
         render({})
 
