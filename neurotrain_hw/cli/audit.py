@@ -23,9 +23,9 @@ def audit(
     One row per requirement: need, limit, answer, reason, remedy. Where the chip file calls a figure unknown, the
     answer is unknown, never a pass. Ends with 0 if the rule is shown to run there, else with 1. Examples:
 
-        neurotrain-hw audit --rule eprop-random --model digits-fc --target loihi2
+        neurotrain-hw audit --rule drtp --model digits-fc --target loihi2
 
-        neurotrain-hw audit --rule bptt --model mnist-fc --target spinnaker2 --steps 400 --json
+        neurotrain-hw audit --rule bptt --model mnist-fc --target spinnaker2
     """
     with output.user_errors(as_json):
         from neurotrain_hw.audit import NetworkShape

@@ -41,7 +41,9 @@ def compile_(
     run exactly is refused with the node, the reason and a remedy; one that is too large with the layer, the need and
     the limit (exit code 1).
 
-    Example: neurotrain-hw compile runs/digits/model.nir --target loihi2 --steps 20 --out digits.nhw
+    Example:
+
+        neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw
     """
     with output.user_errors(as_json):
         from neurotrain_hw.chips import load_chip

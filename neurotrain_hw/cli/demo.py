@@ -29,10 +29,12 @@ def demo(
     with output.user_errors(as_json, interrupted="The same command goes on where this one stopped."):
         from neurotrain_hw.demo import DemoSettings, run_demo
 
-        def say(line: str) -> None:
-            output.check_interrupt()
-            typer.echo(line, err=as_json)
+        with output.StatusBar(hidden=as_json) as bar:
 
-        results = run_demo(out, DemoSettings(seeds=seeds, jobs=jobs), lava=lava, say=say)
+            def say(line: str) -> None:
+                output.check_interrupt()
+                bar.print(line, err=as_json)
+
+            results = run_demo(out, DemoSettings(seeds=seeds, jobs=jobs), lava=lava, say=say, status=bar.update)
         if as_json:
             output.print_json(results)

@@ -22,7 +22,9 @@ def export(
     step, when neurons reset, and the integers behind quantised weights. It is read back before it is written in its
     place, so what arrives is what was trained.
 
-    Example: neurotrain-hw export runs/digits --out digits.nir
+    Example:
+
+        neurotrain-hw export runs/digits-fc-bptt-seed0 --out digits.nir
     """
     with output.user_errors(as_json):
         from neurotrain_hw.interchange.export import describe, export_run

@@ -27,7 +27,9 @@ def install(
     It lies in your user data folder, or where the variable NEUROTRAIN_HW_LAVA_VENV says. Every version in it is
     pinned. Where it is complete already, nothing happens. Everything but runs in Lava works without it.
 
-    Example: neurotrain-hw lava install --python ~/.pyenv/versions/3.10.13/bin/python
+    Example:
+
+        neurotrain-hw lava install --python ~/.pyenv/versions/3.10.13/bin/python
     """
     with output.user_errors(as_json):
         from neurotrain_hw.lava import environment

@@ -81,6 +81,38 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
     return [width + int(share * more) for width, more in zip(least, wanted, strict=True)]
 
 
+class StatusBar:
+    """A bar on standard error while something takes long, below the lines that are printed; none without a terminal."""
+
+    def __init__(self, *, hidden: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        console = Console(stderr=True, markup=False)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), console=console,
+            disable=hidden or not console.is_terminal, transient=True,
+        )  # fmt: skip
+        self._task = self._progress.add_task("", total=1.0, visible=False)
+
+    def __enter__(self) -> StatusBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def update(self, what: str, share: float) -> None:
+        """Show how much (0..1) of `what` is done; the bar goes away when all is."""
+        self._progress.update(self._task, description=what, completed=share, visible=share < 1)
+
+    def print(self, line: str, *, err: bool = False) -> None:
+        """A line above the bar, on standard output or standard error."""
+        self._progress.update(self._task, visible=False)
+        self._progress.refresh()
+        typer.echo(line, err=err)
+
+
 def stop(code: int) -> NoReturn:
     """End the verb with an exit code."""
     raise typer.Exit(code)

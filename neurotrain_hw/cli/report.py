@@ -22,7 +22,7 @@ def report(
 
         neurotrain-hw report runs/demo
 
-        neurotrain-hw report runs/digits-bptt --out bptt.html
+        neurotrain-hw report runs/digits-fc-bptt-seed0 --out bptt.html
     """
     with output.user_errors(as_json):
         from neurotrain_hw.report import write_report

@@ -20,7 +20,7 @@ def verify(
     actual value. A case of a kind that is not simulated yet is refused by name. Exit code 0: all cases agree;
     1: some differ or were refused; 2: a path does not exist. Example:
 
-        neurotrain-hw verify tests/golden
+        neurotrain-hw verify tests/golden/lava/lif_dense_0001.npz
     """
     with output.user_errors(as_json):
         from neurotrain_hw.errors import FormatError, NeurotrainError
