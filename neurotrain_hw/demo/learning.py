@@ -50,22 +50,30 @@ def learn_all(
     threads: int,
     lava_reason: str | None,
     say: Callable[[str], None],
+    status: Callable[[str, float], None],
 ) -> tuple[str, dict[str, Any]]:
     """Teach every start with every seed, `threads` at a time, then compare the first 500 steps with Lava."""
     data, chip = load_dataset(dataset), load_chip(chip_name)
     rules = load_rule(HIDDEN_RULE), load_rule(READOUT_RULE)
+
+    work: list[tuple[Start, int]] = [(start, seed) for start in LABELS for seed in seeds]
+    finished: list[int] = []
 
     def lesson(job: tuple[Start, int], go_on: Callable[[], None]) -> Lesson:
         start, seed = job
         network = network_for(data, start, hidden)
         trained = TrainedHidden.of(load_program(program_path(folder, "bptt", seed))) if start == "trained" else None
         program = build_program(network, *rules, chip, seed=seed, start=start, trained=trained)
-        found = teach(program, target_levels(network, rules[1]), data, epochs=epochs, seed=seed,
-                      progress=lambda epoch, validation: go_on())  # fmt: skip
+
+        def after_epoch(epoch: int, validation: float) -> None:
+            finished.append(epoch)
+            status(f"{len(work)} lessons on the chip", len(finished) / (epochs * len(work)))
+            go_on()
+
+        found = teach(program, target_levels(network, rules[1]), data, epochs=epochs, seed=seed, progress=after_epoch)
         say(f"   {LABELS[start]}, seed {seed}: validation {found.validation[found.best]:.2%}, test {found.test:.2%}")
         return found
 
-    work = [(start, seed) for start in LABELS for seed in seeds]
     done = in_threads(threads, lesson, work)
     network = network_for(data, "random", hidden)
     lava = None

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurotrain_hw.demo.workers import processes
+from neurotrain_hw.demo.workers import Meters, processes, set_meter
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.networks import load_model
 from neurotrain_hw.trainers import TrainedRun, load_run, train
 
 TITLES = {"bptt": "BPTT", "eprop": "online e-prop"}
-MEMORY_STEPS = (25, 50, 100, 200, 400)
+MEMORY_STEPS = (12, 25, 50, 100, 200)
 
 
 def run_folder(folder: Path, rule: str, seed: int) -> Path:
@@ -32,18 +32,24 @@ def train_all(
     epochs: int | None,
     jobs: int,
     say: Callable[[str], None],
+    status: Callable[[str, float], None],
 ) -> tuple[str, dict[str, Any]]:
     """Train every rule with every seed, `jobs` at a time, each in its own process on one thread."""
     work = [(rule, seed) for seed in seeds for rule in rules]
-    with processes(jobs) as pool:
-        waiting = {
-            pool.submit(_train, model, rule, seed, epochs, run_folder(folder, rule, seed)): (rule, seed)
-            for rule, seed in work
+    meters = Meters(len(work))
+    with processes(jobs, meters) as pool:
+        running = {
+            pool.submit(_train, model, rule, seed, epochs, run_folder(folder, rule, seed), k): (rule, seed)
+            for k, (rule, seed) in enumerate(work)
         }
-        for done in as_completed(waiting):
-            rule, seed = waiting[done]
-            accuracy, seconds = done.result()
-            say(f"   {TITLES[rule]}, seed {seed}: test accuracy {accuracy:.2%} [{seconds:.0f} s]")
+        pending = set(running)
+        while pending:
+            done, pending = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
+            for future in done:
+                rule, seed = running[future]
+                accuracy, seconds = future.result()
+                say(f"   {TITLES[rule]}, seed {seed}: test accuracy {accuracy:.2%} [{seconds:.0f} s]")
+            status(f"training {len(work)} networks", meters.mean)
         pool_memory = {rule: pool.submit(_memory, rule, model) for rule in rules}
         learning_bytes = {rule: future.result() for rule, future in pool_memory.items()}
     rows = [_row(folder, rule, seeds, learning_bytes[rule]) for rule in rules]
@@ -71,8 +77,12 @@ def check_round_trip(folder: Path, rules: Sequence[str], seeds: Sequence[int]) -
     return f"{files} files read back; all {weights:,} integer weights, scales, decays and thresholds are the same", {}
 
 
-def _train(model: str, rule: str, seed: int, epochs: int | None, folder: Path) -> tuple[float, float]:
-    run = train(model, rule, seed=seed, epochs=epochs, folder=folder)
+def _train(model: str, rule: str, seed: int, epochs: int | None, folder: Path, job: int) -> tuple[float, float]:
+    run = train(
+        model, rule, seed=seed, epochs=epochs, folder=folder,
+        progress=lambda report: set_meter(job, (report.epoch - 1 + report.share) / report.epochs),
+    )  # fmt: skip
+    set_meter(job, 1.0)
     return float(run.accuracy["quantised"]["test"]), float(run.document["seconds"])
 
 

@@ -38,12 +38,18 @@ class DemoSettings:
 
 
 def run_demo(
-    folder: Path, settings: DemoSettings | None = None, *, say: Callable[[str], None] = print, lava: bool = True
+    folder: Path,
+    settings: DemoSettings | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    status: Callable[[str, float], None] = lambda what, share: None,
+    lava: bool = True,
 ) -> dict[str, Any]:
     """Run the trip in a folder, or what of it is not done yet, and return the results that the report shows.
 
-    Interrupted, it goes on where it stopped: finished steps are kept in `folder`, and training resumes after its last
-    whole epoch. `lava` False leaves Lava out; where Lava is not installed, one line says so.
+    `say` gets every finished line; `status`, during what takes long, its name and the share that is done. `lava` False
+    leaves Lava out; where Lava is not installed, one line says so. Interrupted, it goes on where it stopped: finished
+    steps are kept in `folder`, and training resumes after its last whole epoch.
     """
     settings = settings or DemoSettings()
     check_extra()
@@ -57,7 +63,7 @@ def run_demo(
     book.step(
         "a", "train 64-128-10 LIF with 8-bit weights", key,
         lambda: training.train_all(
-            folder, settings.model, RULES, seeds, settings.training_epochs, settings.jobs, say
+            folder, settings.model, RULES, seeds, settings.training_epochs, settings.jobs, say, status
         ),
     )  # fmt: skip
     book.step("b", "export to NIR and read back", key, lambda: training.check_round_trip(folder, RULES, seeds))
@@ -73,7 +79,7 @@ def run_demo(
         "e", "learn on the chip, online, in integers", {**key, "lava": reason},
         lambda: learning.learn_all(
             folder, settings.dataset, seeds, settings.learning_epochs, settings.target, hidden, settings.jobs, reason,
-            say,
+            say, status,
         ),
     )  # fmt: skip
     book.step(

@@ -20,6 +20,27 @@ class Cancelled(Exception):
     """Raised inside work that is given up, because other work failed or because of Ctrl-C."""
 
 
+class Meters:
+    """How far each of several jobs is, 0..1, as the processes that do them tell."""
+
+    def __init__(self, jobs: int) -> None:
+        self._shares: Any = multiprocessing.get_context("spawn").Array("d", jobs)
+
+    def __setitem__(self, job: int, share: float) -> None:
+        self._shares[job] = share
+
+    @property
+    def mean(self) -> float:
+        """The share of all work that is done."""
+        return float(sum(self._shares) / len(self._shares))
+
+
+def set_meter(job: int, share: float) -> None:
+    """Tell, in a process of the pool, how far a job is."""
+    if _meters is not None:
+        _meters[job] = share
+
+
 class Processes:
     """Calls functions in other processes, a number of them at a time."""
 
@@ -33,14 +54,16 @@ class Processes:
 
 
 @contextmanager
-def processes(count: int) -> Iterator[Processes]:
+def processes(count: int, meters: Meters | None = None) -> Iterator[Processes]:
     """Fresh interpreters (torch and Numba do not survive a fork with threads), ended at the end of the block.
+
+    `meters`, where given, can be set by the work in them (`set_meter`).
 
     Ctrl-C reaches only this process; it ends the others, which clear away what they were writing. If this process is
     killed, they end by themselves.
     """
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin)
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(meters,))
     try:
         yield Processes(pool)
     except BaseException:
@@ -83,8 +106,13 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin() -> None:
+_meters: Meters | None = None
+
+
+def _begin(meters: Meters | None) -> None:
     """In a new process: leave Ctrl-C to the parent, clear up when it says so, and end when it is gone."""
+    global _meters
+    _meters = meters
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
