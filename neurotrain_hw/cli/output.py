@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -155,9 +155,10 @@ def user_errors(as_json: bool = False, *, interrupted: str = "") -> Iterator[Non
 
 
 def _fail(error: NeurotrainError, as_json: bool) -> NoReturn:
-    if as_json:
-        print_json(error.as_dict())
     typer.secho(f"error: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    if as_json:
+        with suppress(OSError):  # where standard output is at fault, the message above is all that can be said
+            print_json(error.as_dict())
     raise typer.Exit(error.exit_code) from None
 
 

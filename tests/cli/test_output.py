@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +62,16 @@ def test_errors_end_with_their_code_and_one_message(
     assert words in shown.err
     if isinstance(fault, NeurotrainError):
         assert json.loads(shown.out) == fault.as_dict()
+
+
+@pytest.mark.parametrize("line", ["targets list", "targets list --json", "targets show nosuch --json"])
+def test_a_standard_output_that_is_full(line: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "neurotrain_hw", *line.split()]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_an_interrupt_that_a_library_swallowed_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
