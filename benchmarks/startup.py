@@ -22,7 +22,7 @@ VERB = str(Path(sys.executable).parent / "neurotrain-hw")
 
 
 def commands(program: Path) -> dict[str, tuple[list[str], float | None]]:
-    """What is run, and the seconds it may take on an idle machine (design, "Numbers to hold")."""
+    """What is run, and the seconds it may take on an idle machine."""
     audit = [VERB, "audit", "--rule", "eprop-random", "--model", "digits-fc", "--target", "loihi2"]
     return {
         "python -c pass": ([sys.executable, "-c", "pass"], None),

@@ -60,8 +60,8 @@ def measure(case: Case, runs: int) -> str:
     same = simulate(case.program, case.inputs, steps=case.lava_long, record=record)  # also compiles the kernels
     for _ in range(runs):
         # in turns, so that all three see the machine as it is at that moment
-        ours.append(timed(lambda: simulate(case.program, case.inputs, steps=case.steps))[0])
-        short.append(timed(lambda: lava.simulate(case.program, case.inputs, steps=case.lava_short))[0])
+        ours.append(timed(lambda: simulate(case.program, case.inputs, steps=case.steps, record=record))[0])
+        short.append(timed(lambda: lava.simulate(case.program, case.inputs, steps=case.lava_short, record=record))[0])
         seconds, theirs = timed(lambda: lava.simulate(case.program, case.inputs, steps=case.lava_long, record=record))
         long.append(seconds)
         if seconds <= short[-1]:
