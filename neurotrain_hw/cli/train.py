@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,10 +53,10 @@ def train(
         from neurotrain_hw import trainers
 
         folder = out or Path("runs") / f"{Path(model).stem}-{rule}-seed{seed}"
-        with _Bar(hidden=as_json) as bar:
+        with output.StatusBar(hidden=as_json) as bar:
             run = trainers.train(
                 model, rule, dataset=dataset, weight_bits=_bits(bits), steps=steps, epochs=epochs, seed=seed,
-                folder=folder, data_folder=data, progress=bar,
+                folder=folder, data_folder=data, progress=_follow(bar, quiet=as_json),
             )  # fmt: skip
         if as_json:
             output.print_json({"folder": run.folder, **run.document})
@@ -83,36 +84,14 @@ def _show(run: TrainedRun) -> None:
     typer.echo(f"{run.folder}: run.json, weights.npz, model.nir")
 
 
-class _Bar:
-    """A progress bar on standard error, fed with Reports."""
+def _follow(bar: output.StatusBar, *, quiet: bool) -> Callable[[Report], None]:
+    """Show Reports: the bar moves, and every epoch leaves a line."""
 
-    def __init__(self, *, hidden: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console,
-            disable=hidden or not console.is_terminal, transient=True,
-        )  # fmt: skip
-        self._task = self._progress.add_task("training", total=1.0)
-        self._plain = not hidden and not console.is_terminal
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, report: Report) -> None:
+    def follow(report: Report) -> None:
         output.check_interrupt()
-        done = (report.epoch - 1 + report.share) / report.epochs
-        self._progress.update(self._task, completed=done, description=f"epoch {report.epoch}/{report.epochs}")
-        if report.validation is None:
-            return
-        line = f"epoch {report.epoch}/{report.epochs}  loss {report.loss:.3f}  validation {report.validation:.2%}"
-        if self._plain:
-            typer.echo(line, err=True)
-        else:
-            self._progress.console.print(line, highlight=False)
+        epoch = f"epoch {report.epoch}/{report.epochs}"
+        bar.update(epoch, (report.epoch - 1 + report.share) / report.epochs)
+        if report.validation is not None and not quiet:
+            bar.print(f"{epoch}  loss {report.loss:.3f}  validation {report.validation:.2%}", err=True)
+
+    return follow
