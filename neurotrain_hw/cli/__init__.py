@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from neurotrain_hw.cli import (
@@ -20,14 +22,32 @@ from neurotrain_hw.cli import (
     verify,
 )
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"neurotrain-hw {metadata.version('neurotrain-hw')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="neurotrain-hw",
-    help="Spiking networks from training to neuromorphic hardware, exactly: export, compile, run, learn, audit.",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: wraps paragraphs, keeps [brackets], and need not import rich
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Spiking networks from training to neuromorphic hardware, exactly: export, compile, run, learn, audit."""
+
 
 for _verb in (
     demo.demo,

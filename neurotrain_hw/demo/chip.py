@@ -76,7 +76,11 @@ def run_all(
         worst = max(abs(runs[k].accuracy - trained[k]["quantised"]["test"]) for k in range(len(seeds)))
         texts.append(
             f"{rule}: simulator {np.mean([r.accuracy for r in runs]):.2%}, at most {100 * worst:.2f} points from torch"
-            + ("" if differing is None else f", {differing} of {_spikes(runs[0]):,} spikes differ from Lava")
+            + (
+                ""
+                if differing is None
+                else f", {differing} of {_spikes(runs[0]):,} spikes differ from Lava (seed {seeds[0]})"
+            )
         )
         curves.append({"label": TITLES[rule]} | accuracy_against_events(runs[0], test))
         shown = shown or runs[0]

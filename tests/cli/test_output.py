@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from neurotrain_hw.cli import output
+from neurotrain_hw.cli import app, output
 from neurotrain_hw.errors import CapacityError, NeurotrainError
 
 COLUMNS = ("chip", "neurons/core", "learning")
@@ -86,3 +88,9 @@ def test_an_interrupt_that_a_library_swallowed_is_raised_again(monkeypatch: pyte
 def test_json_takes_numpy_values(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_json({"a": np.float32(0.5), "b": np.arange(3), "c": np.int64(2**40)})
     assert json.loads(capsys.readouterr().out) == {"a": 0.5, "b": [0, 1, 2], "c": 2**40}
+
+
+def test_the_version_is_the_package_s() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"neurotrain-hw {metadata.version('neurotrain-hw')}\n"
