@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from browser import browse
 
 from neurotrain_hw.demo import DemoSettings, run_demo
 from neurotrain_hw.demo.notebook import Notebook
@@ -54,6 +55,18 @@ def test_energy_of_a_chip_without_figures_is_unknown(trip: tuple[Path, list[str]
     own = [e for e in trip[2]["energy"] if "figures of" in e["label"]]
     assert own
     assert all(e["total_pj"] is None and e["known_pj"] is None and e["missing"] for e in own)
+
+
+def test_the_report_opens_in_a_browser_with_every_plot(
+    trip: tuple[Path, list[str], dict], chromium: Path, tmp_path: Path
+) -> None:
+    drawn, console = browse(chromium, trip[0] / "report.html", tmp_path / "profile")
+    assert console == []
+    assert drawn.failed == 0
+    assert len(drawn.images) == 9
+    assert all(count > 0 for count in drawn.images.values())
+    for title in ("training samples seen", "step of the chip", "time steps T per sample", "synaptic events per sample"):
+        assert title in drawn.texts
 
 
 def test_a_second_trip_skips_what_is_done(trip: tuple[Path, list[str], dict]) -> None:
