@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -143,6 +144,7 @@ def user_errors(as_json: bool = False, *, interrupted: str = "") -> Iterator[Non
     """
     try:
         yield
+        sys.stdout.flush()
     except NeurotrainError as error:
         _fail(error, as_json)
     except BrokenPipeError:
@@ -156,10 +158,19 @@ def user_errors(as_json: bool = False, *, interrupted: str = "") -> Iterator[Non
 
 def _fail(error: NeurotrainError, as_json: bool) -> NoReturn:
     typer.secho(f"error: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-    if as_json:
-        with suppress(OSError):  # where standard output is at fault, the message above is all that can be said
+    try:
+        if as_json:
             print_json(error.as_dict())
+        sys.stdout.flush()
+    except OSError:  # standard output is at fault: the message above is all that can be said
+        _drop_output()
     raise typer.Exit(error.exit_code) from None
+
+
+def _drop_output() -> None:
+    """Throw away what standard output has buffered and does not take: Python's last flush would fail on it again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _numeric(text: str) -> bool:
