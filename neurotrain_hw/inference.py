@@ -72,11 +72,11 @@ def infer(
     Raises UnsupportedError for a program without timing (it was not compiled from a layered network) and
     ValueRangeError where the samples do not fit its input.
     """
-    source, timing = _input_of(program), program.timing
-    if timing is None or not program.outputs:
+    source, timing = _input_of(program), program.sample_timing
+    if not program.outputs:
         raise UnsupportedError(
-            "it does not say how samples lie in time or which population is the output",
-            where=f"program '{program.name}'", remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
+            "it does not say which population is the output", where=f"program '{program.name}'",
+            remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
         )  # fmt: skip
     if samples.x.shape[1] != source.n:
         raise ValueRangeError(

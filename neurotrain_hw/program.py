@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnknownNameError
+from neurotrain_hw.errors import UnknownNameError, UnsupportedError
 
 PopulationKind = Literal["input", "lif", "lif_reset", "ternary_lif"]
 ConnectionKind = Literal["dense", "delay_dense", "sparse"]
@@ -207,6 +207,16 @@ class Program:
             if population.name == name:
                 return population
         raise UnknownNameError("population", name, (p.name for p in self.populations))
+
+    @property
+    def sample_timing(self) -> Timing:
+        """How samples lie in time; UnsupportedError where the program does not say."""
+        if self.timing is None:
+            raise UnsupportedError(
+                "it does not say how samples lie in time", where=f"program '{self.name}'",
+                remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
+            )  # fmt: skip
+        return self.timing
 
     def connection(self, name: str) -> Connection:
         """The connection of that name; UnknownNameError names the nearest."""

@@ -7,7 +7,6 @@ import io
 import json
 import random
 import struct
-import sys
 import time
 import tracemalloc
 import zipfile
@@ -17,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "simulator"))
 from plastic_programs import random_plastic_program
 from programs import random_program
 

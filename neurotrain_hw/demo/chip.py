@@ -102,7 +102,7 @@ def differing_spikes(one: Mapping[str, EventStream], other: Mapping[str, EventSt
 def accuracy_against_events(result: Inference, samples: Samples) -> dict[str, list[float]]:
     """Accuracy if the output were read after 1, 2, .. T steps, and the synaptic events per sample until then."""
     program = result.program
-    steps = program.timing.sample_steps if program.timing is not None else 0
+    steps = program.sample_timing.sample_steps
     output = program.outputs[0]
     counts = np.cumsum(_by_sample(result.spikes[output], steps), axis=1)
     correct = np.argmax(counts, axis=2) == samples.y[:, None]
@@ -119,7 +119,7 @@ def accuracy_against_events(result: Inference, samples: Samples) -> dict[str, li
 def raster(result: Inference, samples: Samples) -> dict[str, Any]:
     """The spikes of the first test sample, every layer in its own T steps."""
     program = result.program
-    steps = program.timing.sample_steps if program.timing is not None else 0
+    steps = program.sample_timing.sample_steps
     first = EventStream.from_dense(encode_rate(samples.x[:1], steps=steps, seed=EVALUATION_SEED)[0])
     streams = {program.inputs[0]: first, **{name: s.window(0, steps) for name, s in result.spikes.items()}}
     return {

@@ -16,7 +16,7 @@ from neurotrain_hw.demo.training import count
 from neurotrain_hw.demo.workers import in_threads
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
-from neurotrain_hw.program import Program, Timing
+from neurotrain_hw.program import Program
 from neurotrain_hw.program_file import load_program
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import simulate
@@ -103,10 +103,7 @@ def compare_with_lava(
     program: Program, levels: np.ndarray, data: Splits, seed: int, *, steps: int = 500
 ) -> dict[str, int]:
     """Run the first steps of a lesson on the simulator and on Lava; how many weights and spikes differ."""
-    timing: Timing | None = program.timing
-    if timing is None:
-        raise ValueError("a learning program has a timing")
-    inputs = next(lessons(timing, levels, data.train, epochs=1, seed=seed)).inputs()
+    inputs = next(lessons(program.sample_timing, levels, data.train, epochs=1, seed=seed)).inputs()
     record = ("hidden.spikes", "out.spikes")
     ours = simulate(program, inputs, steps=steps, record=record)
     theirs = simulate(program, inputs, steps=steps, record=record, engine="lava")

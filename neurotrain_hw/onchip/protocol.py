@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate, to_streams
-from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Program, Timing
 from neurotrain_hw.simulator import Counters, Session
@@ -71,11 +70,13 @@ def teach(
     that epoch's weights. `progress` is called with the epoch and its validation accuracy.
     """
     session = Session(program, record=())
-    validation = [_frozen_accuracy(session, data.validation, threads)]
+    validation = [accuracy(session.frozen(), data.validation, threads=threads)]
     best, kept = 0, session.frozen()
-    for epoch, stream in enumerate(lessons(_timing(program), levels, data.train, epochs=epochs, seed=seed), start=1):
+    for epoch, stream in enumerate(
+        lessons(program.sample_timing, levels, data.train, epochs=epochs, seed=seed), start=1
+    ):
         session.run(stream.inputs(), steps=stream.steps)
-        validation.append(_frozen_accuracy(session, data.validation, threads))
+        validation.append(accuracy(session.frozen(), data.validation, threads=threads))
         if progress is not None:
             progress(epoch, validation[-1])
         if validation[-1] > validation[best]:
@@ -105,7 +106,7 @@ def lessons(
 
 def accuracy(session: Session, samples: Samples, *, threads: int = 1) -> float:
     """Share of samples classified right by a frozen session, each sample from a fresh state, in the fixed rate code."""
-    timing = _timing(session.program)
+    timing = session.program.sample_timing
     depth = timing.depth["out"]
     streams = to_streams(encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED))
 
@@ -116,13 +117,3 @@ def accuracy(session: Session, samples: Samples, *, threads: int = 1) -> float:
     with ThreadPoolExecutor(threads) as pool:
         predicted = np.array(list(pool.map(classify, streams)))
     return float(np.mean(predicted == samples.y))
-
-
-def _frozen_accuracy(session: Session, samples: Samples, threads: int) -> float:
-    return accuracy(session.frozen(), samples, threads=threads)
-
-
-def _timing(program: Program) -> Timing:
-    if program.timing is None:
-        raise UnsupportedError("it does not say how samples lie in time", where=f"program '{program.name}'")
-    return program.timing
