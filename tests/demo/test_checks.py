@@ -131,3 +131,14 @@ def _small_program() -> Program:
         (dense("a", "in", "h", (12, 64)), dense("b", "h", "o", (10, 12))), ("o",),
         timing=Timing(6, {"h": 1, "o": 2}),
     )  # fmt: skip
+
+
+def test_samples_alone_and_in_a_row_give_the_same_spikes(data: Splits) -> None:
+    """What `infer` reads in each sample's own steps is what the same samples give in one run without a gap."""
+    program, n = _small_program(), len(data.test)
+    row = encode_rate(data.test.x, steps=6, seed=EVALUATION_SEED).reshape(6 * n, 64)
+    whole = simulate(program, {"in": EventStream.from_dense(row)}, steps=6 * n + 2, record=["h.spikes", "o.spikes"])
+    alone = infer(program, data.test)
+    for name, depth in (("h", 1), ("o", 2)):
+        assert alone.spikes[name] == whole.spikes[name].window(depth, depth + 6 * n)
+        assert alone.spikes[name].count > 20
