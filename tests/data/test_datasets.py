@@ -80,7 +80,11 @@ def test_mnist_absent_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest
     assert caught.value.where == str(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"\0\0\x08\x03" + bytes(12))])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not gzip", gzip.compress(b"\0\0\x08\x03" + bytes(12), mtime=0)],
+    ids=["empty", "not gzip", "header only"],
+)
 def test_damaged_mnist_names_the_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / IMAGES).write_bytes(content)
     (tmp_path / LABELS).write_bytes(content)
