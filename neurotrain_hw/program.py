@@ -11,28 +11,72 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError
+from neurotrain_hw.synapses import (
+    Convolution,
+    SparseWeights,
+    Weights,
+    derive_sign_mode,
+    pack_weights,
+    sparse_weights,
+    truncate_weights,
+)
 
-PopulationKind = Literal["input", "lif", "lif_reset", "ternary_lif"]
-ConnectionKind = Literal["dense", "delay_dense", "sparse"]
+PopulationKind = Literal[
+    "input", "lif", "lif_reset", "lif_refractory", "ternary_lif", "atrlif", "sigma", "delta", "sigma_delta", "rf",
+    "rf_iz", "rf_zero",
+]  # fmt: skip
+ConnectionKind = Literal["dense", "delay_dense", "sparse", "delay_sparse", "conv"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
-Port = Literal["current", "signal"]
+Port = Literal["current", "imag", "signal"]
 PrePort = Literal["spikes", "error"]
 IntOrArray = int | npt.NDArray[np.int32]
+
+_LIF = ("du", "dv", "vth", "bias_mant", "bias_exp")
 
 PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "input": (),
-        "lif": ("du", "dv", "vth", "bias_mant", "bias_exp"),
-        "lif_reset": ("du", "dv", "vth", "bias_mant", "bias_exp", "reset_interval", "reset_offset"),
+        "lif": _LIF,
+        "lif_reset": (*_LIF, "reset_interval", "reset_offset"),
+        "lif_refractory": (*_LIF, "refractory_period"),
         "ternary_lif": ("du", "dv", "vth_lo", "vth_hi", "bias_mant", "bias_exp"),
+        "atrlif": ("du", "dv", "dtheta", "dr", "theta_0", "theta_step", "bias_mant", "bias_exp"),
+        "sigma": (),
+        "delta": ("vth", "spike_exp", "state_exp", "cum_error"),
+        "sigma_delta": ("vth", "bias", "spike_exp", "state_exp", "cum_error", "relu"),
+        "rf": ("sin_decay", "cos_decay", "decay_bits", "state_exp", "vth"),
+        "rf_iz": ("sin_decay", "cos_decay", "decay_bits", "state_exp", "vth"),
+        "rf_zero": ("uth", "lst", "lct"),
     }
 )
+"""The integers that define a neuron of each kind; see `Population`."""
+
+STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "input": (),
+        "lif": ("u", "v"),
+        "lif_reset": ("u", "v"),
+        "lif_refractory": ("u", "v", "refractory"),
+        "ternary_lif": ("u", "v"),
+        "atrlif": ("u", "v", "theta", "r"),
+        "sigma": ("sigma",),
+        "delta": ("act", "residue", "error"),
+        "sigma_delta": ("sigma", "act", "residue", "error"),
+        "rf": ("real", "imag"),
+        "rf_iz": ("real", "imag"),
+        "rf_zero": ("u", "v"),
+    }
+)
+"""The state variables of each kind, all int32, one per neuron."""
+
+LIF_KINDS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
+"""Kinds that take an `Arithmetic`."""
 
 TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
 
@@ -65,13 +109,44 @@ class Modulator:
     trace_shift: int = 0
 
 
+@dataclass(frozen=True)
+class Arithmetic:
+    """Where chips differ from one another in a LIF neuron; the defaults are those of Lava's CPU model.
+
+    threshold: "above" spikes where v' > theta, "reached" where v' >= theta (SLAYER's convention; for the lower
+    threshold of a ternary neuron v' < and v' <=). reset: "zero" sets v to 0, "subtract" to v' - theta.
+    u_overflow: "wrap_once" subtracts 2^24 once above 2^23 and adds it once at or below -2^23, "wrap" is two's
+    complement in 24 bits, "saturate" clips to -2^23 + 1 .. 2^23 - 1. v_overflow: "saturate" or "wrap", likewise.
+    """
+
+    threshold: Literal["above", "reached"] = "above"
+    reset: Literal["zero", "subtract"] = "zero"
+    u_overflow: Literal["wrap_once", "wrap", "saturate"] = "wrap_once"
+    v_overflow: Literal["saturate", "wrap"] = "saturate"
+
+
 @dataclass(frozen=True, eq=False)
 class Population:
     """Neurons of one kind.
 
-    `parameters` holds the integers of the kind (`PARAMETERS`), each a scalar or an int32 array (n,): du, dv decay
-    0..4096 of 12 bits, vth threshold mantissa (theta = vth << 6), bias_mant << bias_exp, reset_interval and
-    reset_offset in steps. Neurons of a shape with several axes are numbered in C order.
+    `parameters` holds the integers of the kind (`PARAMETERS`), each a scalar or an int32 array (n,). Steps are
+    counted from 1; tz(x, k) shifts toward zero; a is the sum of what arrives, in int32.
+
+    - lif: du, dv decay 0..4096 of 12 bits, vth threshold mantissa (theta = vth << 6), bias = bias_mant << bias_exp:
+      u' = tz(u * (4095 - du), 12) + (a << 6), v' = tz(v * (4096 - dv), 12) + u' + bias, then threshold and reset
+      as `arithmetic` says.
+    - lif_reset: as lif; u and v are 0 before the update of each step t with t = reset_offset mod reset_interval.
+    - lif_refractory: as lif; after a spike, v stays as the reset left it, and the neuron does not spike, for
+      refractory_period steps, while u goes on. `refractory` counts the steps left.
+    - ternary_lif: sends 1 above vth_hi << 6 and -1 below vth_lo << 6; v is 0 after either.
+    - atrlif: u and v as lif without reset; theta' = tz((theta - theta_0) * (4096 - dtheta), 12) + theta_0,
+      r' = tz(r * (4096 - dr), 12), spike where v' - r' >= theta'; on a spike r = r' + 2 theta', theta = theta' +
+      theta_step, with theta_0 and theta_step shifted left by 6. theta begins at theta_0.
+    - sigma: sigma' = sigma + a, and sends it. delta and sigma_delta send what changed, where it reaches vth.
+    - rf, rf_iz, rf_zero: resonate and fire; real parts arrive at the port `current`, imaginary ones at `imag`.
+
+    The formulas of all kinds are functions in `simulator/arithmetic.py`. Neurons of a shape with several axes are
+    numbered in C order.
     """
 
     name: str
@@ -79,6 +154,7 @@ class Population:
     shape: tuple[int, ...]
     parameters: Mapping[str, IntOrArray] = field(default_factory=dict)
     modulator: Modulator | None = None
+    arithmetic: Arithmetic = Arithmetic()
 
     @property
     def n(self) -> int:
@@ -118,19 +194,21 @@ class Plasticity:
 class Connection:
     """Synapses from one population to another.
 
-    `weights` int16 or int32 (n_post, n_pre), as given, before the chip clips and truncates them to
-    `num_weight_bits`; the result is shifted by `weight_exp`. `sign_mode` None: derived from the weights.
-    `num_message_bits` 0: spikes; above 0: graded values. `delays` (n_post, n_pre) in steps, for `delay_dense`, none
-    above `max_delay` (0: the largest of them).
-    `port` names the input of the post population (`current`, or `signal` of its modulator), `pre_port` the output
-    of the pre population (`spikes`, or the `error` of its modulator).
+    `weights`: integers (n_post, n_pre), as given, before the chip clips and truncates them to `num_weight_bits`; or
+    `PackedWeights` (dense) or `SparseWeights` (sparse), truncated already, which say their `sign_mode`. For `conv`,
+    integers (C_out, k_x, k_y, C_in / groups), taken as they are; the sum wraps into 24 bits. The sum is shifted by
+    `weight_exp`. `sign_mode` None: derived from the weights. `num_message_bits` 0: spikes; above 0: graded values.
+    `delays` (n_post, n_pre) in steps, for `delay_dense` and `delay_sparse` (or within SparseWeights), none above
+    `max_delay` (0: the largest of them). `port` names the input of the post population (`current`, `imag` of a
+    resonator, or `signal` of its modulator), `pre_port` the output of the pre population (`spikes`, or the `error`
+    of its modulator).
     """
 
     name: str
     kind: ConnectionKind
     pre: str
     post: str
-    weights: npt.NDArray[Any]
+    weights: Weights
     weight_exp: int = 0
     num_weight_bits: int = 8
     sign_mode: SignMode | None = None
@@ -140,6 +218,64 @@ class Connection:
     plasticity: Plasticity | None = None
     port: Port = "current"
     pre_port: PrePort = "spikes"
+    conv: Convolution | None = None
+
+    @property
+    def resolved_sign_mode(self) -> str:
+        """The sign mode: as given, else derived from the weights; a plastic connection's default is mixed."""
+        if self.sign_mode is not None:
+            return self.sign_mode
+        if self.plasticity is not None or not isinstance(self.weights, np.ndarray):
+            return "mixed"
+        return derive_sign_mode(self.weights)
+
+    @property
+    def longest_delay(self) -> int:
+        """The largest delay in steps that the connection has room for."""
+        delays = self.weights.delay if isinstance(self.weights, SparseWeights) else self.delays
+        return self.max_delay or (int(delays.max()) if delays is not None and delays.size else 0)
+
+    def matrix(self) -> npt.NDArray[np.int32]:
+        """The weights as the chip holds them before anything is learned, int32 (n_post, n_pre); a conv's kernel."""
+        if not isinstance(self.weights, np.ndarray):
+            return self.weights.matrix()
+        if self.kind == "conv":
+            return self.weights.astype(np.int32)
+        plastic = self.plasticity is not None
+        return truncate_weights(self.weights, self.resolved_sign_mode, self.num_weight_bits, clip=not plastic)
+
+    def stored_synapses(self) -> npt.NDArray[np.int64]:
+        """Synapses that the chip stores for each post neuron, int64 (n_post,): all of a dense connection."""
+        weights = self.weights
+        if isinstance(weights, SparseWeights):
+            return np.asarray(np.bincount(weights.post, minlength=weights.n_post), np.int64)
+        if self.kind in ("sparse", "delay_sparse"):
+            return np.asarray(np.count_nonzero(self.matrix(), axis=1), np.int64)
+        return np.full(weights.shape[0], weights.shape[1], np.int64)
+
+    def fan_out(self, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Synapses that the chip stores from each pre neuron to the post neurons first..last, int64 (n_pre,)."""
+        n_pre = self.weights.shape[1]
+        if self.kind not in ("sparse", "delay_sparse"):
+            return np.full(n_pre, last - first, np.int64)
+        weights = self.weights
+        if isinstance(weights, SparseWeights):
+            inside = np.zeros(weights.nnz + 1, np.int64)
+            np.cumsum((weights.post >= first) & (weights.post < last), out=inside[1:])
+            return np.asarray(np.diff(inside[weights.pointer]), np.int64)
+        return np.asarray(np.count_nonzero(self.matrix()[first:last], axis=0), np.int64)
+
+    def packed(self) -> Connection:
+        """The same connection with its static weights in the chip's own form, `PackedWeights` or `SparseWeights`."""
+        if not isinstance(self.weights, np.ndarray) or self.plasticity is not None or self.kind == "conv":
+            return self
+        mode = cast(SignMode, self.resolved_sign_mode)
+        if self.kind == "dense":
+            return replace(self, weights=pack_weights(self.weights, mode, self.num_weight_bits), sign_mode=mode)
+        if self.kind == "delay_dense":
+            return self
+        weights = sparse_weights(self.weights, mode, self.num_weight_bits, self.delays)
+        return replace(self, weights=weights, sign_mode=mode, delays=None)
 
 
 @dataclass(frozen=True)
@@ -229,6 +365,10 @@ class Program:
     def inputs(self) -> tuple[str, ...]:
         """Names of the input populations."""
         return tuple(p.name for p in self.populations if p.kind == "input")
+
+    def packed(self) -> Program:
+        """The same program with all static weights in the chip's own form: one byte for a dense 8-bit synapse."""
+        return replace(self, connections=tuple(c.packed() for c in self.connections))
 
     def with_weights(self, weights: Mapping[str, npt.NDArray[Any]]) -> Program:
         """The same program with other weights, per connection name."""

@@ -5,17 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import PARAMETERS, TRACE_KEYS, Connection, Population, Program
+from neurotrain_hw.program import LIF_KINDS, PARAMETERS, TRACE_KEYS, Arithmetic, Connection, Population, Program
+from neurotrain_hw.synapses import (
+    STORED_BITS,
+    PackedWeights,
+    SparseWeights,
+    check_packed,
+    check_sparse,
+    is_stored_form,
+    truncation,
+)
 
 VALUE_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"du": (-1, 4096), "dv": (0, 4096), "bias_exp": (-31, 31), "reset_interval": (1, 2**31 - 1)}
-)
+    {
+        "du": (-1, 4096), "dv": (0, 4096), "bias_exp": (-31, 31), "reset_interval": (1, 2**31 - 1),
+        "refractory_period": (0, 2**31 - 1), "dtheta": (0, 4096), "dr": (0, 4096), "spike_exp": (0, 31),
+        "state_exp": (0, 31), "cum_error": (0, 1), "relu": (0, 1), "decay_bits": (0, 31),
+        "sin_decay": (-(2**16), 2**16), "cos_decay": (-(2**16), 2**16),
+    }
+)  # fmt: skip
 """Ranges of parameters; the others are any 32-bit integers. A `du` of -1 is no decay (netx writes it)."""
+
+CONNECTION_KINDS = ("dense", "delay_dense", "sparse", "delay_sparse", "conv")
 
 _NAME_LIMIT = 200
 
@@ -94,6 +112,7 @@ def _check_population(populations: Mapping[str, Population], population: Populat
     if extra:
         known = PARAMETERS[population.kind]
         raise UnknownNameError(f"parameter of a {population.kind}", min(extra), known, where=where)
+    _check_arithmetic(population, where)
     modulator = population.modulator
     if modulator is None:
         return
@@ -115,42 +134,37 @@ def _check_population(populations: Mapping[str, Population], population: Populat
             )  # fmt: skip
 
 
+def _check_arithmetic(population: Population, where: str) -> None:
+    arithmetic = population.arithmetic
+    _check_choice("arithmetic.threshold", arithmetic.threshold, ("above", "reached"), where)
+    _check_choice("arithmetic.reset", arithmetic.reset, ("zero", "subtract"), where)
+    _check_choice("arithmetic.u_overflow", arithmetic.u_overflow, ("wrap_once", "wrap", "saturate"), where)
+    _check_choice("arithmetic.v_overflow", arithmetic.v_overflow, ("saturate", "wrap"), where)
+    if population.kind not in LIF_KINDS and arithmetic != Arithmetic():
+        raise ValueRangeError(f"a {population.kind} has one arithmetic only", where=where, need=str(Arithmetic()))
+    if population.kind == "ternary_lif" and arithmetic.reset != "zero":
+        raise ValueRangeError("a ternary_lif resets to zero", where=where, need="reset 'zero'")
+
+
 def _check_connection(populations: Mapping[str, Population], connection: Connection) -> None:
     where = f"connection '{connection.name}' ({connection.pre} -> {connection.post})"
     pre, post = _find(populations, connection.pre, where), _find(populations, connection.post, where)
-    shape = (post.n, pre.n)
-    if connection.kind not in ("dense", "delay_dense", "sparse"):
-        raise UnknownNameError("kind of connection", connection.kind, ("dense", "delay_dense", "sparse"), where=where)
-    for label, array in (("weights", connection.weights), ("delays", connection.delays)):
-        if array is not None and (array.dtype.kind not in "iu" or array.shape != shape):
-            raise ValueRangeError(
-                f"{label} have type {array.dtype} and shape {array.shape}",
-                where=where,
-                need=f"integers of {shape}",
-            )
+    if connection.kind not in CONNECTION_KINDS:
+        raise UnknownNameError("kind of connection", connection.kind, CONNECTION_KINDS, where=where)
     _check_choice("sign_mode", connection.sign_mode, (None, "mixed", "excitatory", "inhibitory"), where)
-    _check_choice("port", connection.port, ("current", "signal"), where)
+    _check_choice("port", connection.port, ("current", "imag", "signal"), where)
     _check_choice("pre_port", connection.pre_port, ("spikes", "error"), where)
     _check_range("weight_exp", connection.weight_exp, -31, 31, where)
     _check_range("num_weight_bits", connection.num_weight_bits, 1, 8, where)
     _check_range("num_message_bits", connection.num_message_bits, 0, 32, where)
-    if (connection.delays is None) == (connection.kind == "delay_dense"):
-        raise ValueRangeError(
-            f"a {connection.kind} connection with{'out' if connection.delays is None else ''} delays", where=where,
-            need="delays where the kind is delay_dense, and only there",
-        )  # fmt: skip
-    _check_range("max_delay", connection.max_delay, 0, 63, where)
-    if connection.delays is not None and (connection.delays.min() < 0 or connection.delays.max() > 63):
-        raise ValueRangeError("a delay lies outside its range", where=where, need="0..63 steps")
-    if connection.delays is not None and 0 < connection.max_delay < connection.delays.max():
-        raise ValueRangeError(
-            "the largest delay is above max_delay", where=where, need=int(connection.delays.max()),
-            limit=connection.max_delay, remedy="Give a larger max_delay, or 0 for the largest of the delays.",
-        )  # fmt: skip
+    shape = _check_weights(connection, pre, post, where)
+    _check_delays(connection, where)
     if post.kind == "input":
         raise ValueRangeError("it leads into an input", where=where, remedy="Inputs only send.")
     if connection.port == "signal" and (post.modulator is None or post.modulator.signal != "feedback"):
         raise ValueRangeError("it leads to a port 'signal' that its post population does not have", where=where)
+    if connection.port == "imag" and post.kind not in ("rf", "rf_iz", "rf_zero"):
+        raise ValueRangeError("it leads to a port 'imag', which resonators only have", where=where)
     if connection.pre_port == "error" and (pre.modulator is None or pre.modulator.signal != "error"):
         raise ValueRangeError("it reads a port 'error' that its pre population does not have", where=where)
     plasticity = connection.plasticity
@@ -168,6 +182,113 @@ def _check_connection(populations: Mapping[str, Population], connection: Connect
             _check_choice("plasticity.traces", key, TRACE_KEYS, where)
             if not 0 <= value < 1e9:
                 raise ValueRangeError(f"{key} is {value}", where=where, need="0 or more")
+
+
+def _check_weights(connection: Connection, pre: Population, post: Population, where: str) -> tuple[int, ...]:
+    """The weights fit the populations and the kind; returns the shape that tags must have."""
+    shape: tuple[int, ...] = (post.n, pre.n)
+    weights, kind = connection.weights, connection.kind
+    if kind == "conv" and isinstance(weights, np.ndarray):
+        return _check_conv(connection, weights, pre, post, where)
+    if connection.conv is not None:
+        raise ValueRangeError(f"a {kind} connection with the geometry of a convolution", where=where, need="kind conv")
+    if isinstance(weights, np.ndarray):
+        if weights.dtype.kind not in "iu" or weights.shape != shape:
+            raise ValueRangeError(
+                f"weights have type {weights.dtype} and shape {weights.shape}", where=where, need=f"integers of {shape}"
+            )
+        return shape
+    fits = ("dense",) if isinstance(weights, PackedWeights) else ("sparse", "delay_sparse")
+    if kind not in fits or connection.plasticity is not None or weights.shape != shape:
+        raise ValueRangeError(
+            f"{type(weights).__name__} of shape {weights.shape} in a {kind} connection", where=where,
+            need=f"shape {shape}, kind {' or '.join(fits)}, no learning rule",
+        )  # fmt: skip
+    if connection.sign_mode is None:
+        raise ValueRangeError("weights in the chip's form without a sign mode", where=where, need="a sign_mode")
+    if isinstance(weights, PackedWeights):
+        check_packed(weights, connection.num_weight_bits, where)
+        mode, bits = connection.sign_mode, connection.num_weight_bits
+        stated = (weights.bits, weights.shift, weights.signed, weights.negative)
+        need = (STORED_BITS[bits], truncation(mode, bits), mode == "mixed", mode == "inhibitory")
+        if stated != need:
+            raise ValueRangeError(
+                f"packed weights with (bits, shift, signed, negative) = {stated}", where=where,
+                need=f"{need} for {bits} bits, {mode}",
+            )  # fmt: skip
+    else:
+        check_sparse(weights, where)
+        if not is_stored_form(weights, connection.sign_mode, connection.num_weight_bits):
+            raise ValueRangeError(
+                "sparse weights that are not in the chip's form", where=where,
+                need=f"mantissas of {connection.num_weight_bits} bits, {connection.sign_mode}; see sparse_weights",
+            )  # fmt: skip
+    return shape
+
+
+def _check_conv(
+    connection: Connection, weights: npt.NDArray[Any], pre: Population, post: Population, where: str
+) -> tuple[int, ...]:
+    geometry = connection.conv
+    if geometry is None or weights.ndim != 4 or weights.dtype.kind not in "iu" or len(pre.shape) != 3:
+        raise ValueRangeError(
+            f"a conv with weights of type {weights.dtype} and shape {weights.shape}", where=where,
+            need="its geometry, integers (C_out, k_x, k_y, C_in / groups), and a pre population of shape (X, Y, C)",
+        )  # fmt: skip
+    for key, low in (("stride", 1), ("padding", 0), ("dilation", 1)):
+        pair = getattr(geometry, key)
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ValueRangeError(f"conv.{key} is {str(pair)[:40]}", where=where, need="a pair of integers")
+        for value in pair:
+            _check_range(f"conv.{key}", value, low, 2**15, where)
+    _check_range("conv.groups", geometry.groups, 1, 2**15, where)
+    c_out, _, _, c_in = weights.shape
+    if pre.shape[2] != c_in * geometry.groups or c_out % geometry.groups or 0 in weights.shape:
+        raise ValueRangeError(
+            f"a kernel {weights.shape} in {geometry.groups} groups on an input of shape {pre.shape}", where=where,
+            need="C_in = its last size times the groups, and C_out a multiple of the groups",
+        )  # fmt: skip
+    need = geometry.output_shape(pre.shape, weights.shape)
+    if tuple(post.shape) != need:
+        raise ValueRangeError(f"the post population has shape {post.shape}", where=where, need=need)
+    if connection.plasticity is not None or connection.pre_port != "spikes":
+        raise ValueRangeError("a conv does not learn, and reads spikes", where=where)
+    if connection.num_weight_bits != 8 or connection.sign_mode is not None:
+        raise ValueRangeError(
+            "a conv takes its weights as they are", where=where, need="num_weight_bits 8 and no sign_mode"
+        )
+    if weights.min() < -(2**31) or weights.max() >= 2**31:
+        raise ValueRangeError("a weight does not fit into 32 bits", where=where)
+    return weights.shape
+
+
+def _check_delays(connection: Connection, where: str) -> None:
+    delays: npt.NDArray[Any] | None = connection.delays
+    if isinstance(connection.weights, SparseWeights):
+        if delays is not None:
+            raise ValueRangeError("delays beside SparseWeights", where=where, need="delays within SparseWeights")
+        delays = connection.weights.delay
+    elif delays is not None and (delays.dtype.kind not in "iu" or delays.shape != connection.weights.shape):
+        raise ValueRangeError(
+            f"delays have type {delays.dtype} and shape {delays.shape}", where=where,
+            need=f"integers of {connection.weights.shape}",
+        )  # fmt: skip
+    delayed = connection.kind in ("delay_dense", "delay_sparse")
+    if (delays is not None) != delayed:
+        raise ValueRangeError(
+            f"a {connection.kind} connection with{'out' if delays is None else ''} delays", where=where,
+            need="delays where the kind is delay_dense or delay_sparse, and only there",
+        )  # fmt: skip
+    _check_range("max_delay", connection.max_delay, 0, 63, where)
+    if delays is None or not delays.size:
+        return
+    if delays.min() < 0 or delays.max() > 63:
+        raise ValueRangeError("a delay lies outside its range", where=where, need="0..63 steps")
+    if 0 < connection.max_delay < delays.max():
+        raise ValueRangeError(
+            "the largest delay is above max_delay", where=where, need=int(delays.max()),
+            limit=connection.max_delay, remedy="Give a larger max_delay, or 0 for the largest of the delays.",
+        )  # fmt: skip
 
 
 def _check_choice(key: str, value: object, choices: tuple[object, ...], where: str) -> None:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from neurotrain_hw.errors import FormatError, NeurotrainError
 from neurotrain_hw.files import replacing
 from neurotrain_hw.program import (
+    Arithmetic,
     Connection,
     CoreSlice,
     MemoryRow,
@@ -34,9 +35,10 @@ from neurotrain_hw.program import (
     Program,
     Timing,
 )
+from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, Weights
 
 FORMAT = "neurotrain-hw program"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".nhw"
 _DOCUMENT = "program.json"
 _DOCUMENT_LIMIT = 16 << 20
@@ -181,6 +183,7 @@ class _Reader:
         return Population(
             **{
                 **fields,
+                "arithmetic": Arithmetic(**self._fields(Arithmetic, fields["arithmetic"])),
                 "shape": tuple(_integer(s) for s in _list(fields["shape"])),
                 "parameters": {k: self._value(v) for k, v in fields["parameters"].items()},
                 "modulator": None if modulator is None else Modulator(**self._fields(Modulator, modulator)),
@@ -193,11 +196,28 @@ class _Reader:
         return Connection(
             **{
                 **fields,
-                "weights": self._array(fields["weights"]),
+                "weights": self._weights(fields["weights"]),
+                "conv": None if fields["conv"] is None else self._convolution(fields["conv"]),
                 "delays": None if fields["delays"] is None else self._array(fields["delays"]),
                 "plasticity": None if plasticity is None else self._plasticity(plasticity),
             }
         )
+
+    def _weights(self, doc: Any) -> Weights:
+        if isinstance(doc, dict) and "data" in doc:
+            fields = self._fields(PackedWeights, doc)
+            return PackedWeights(**{**fields, "data": self._array(fields["data"])})
+        if isinstance(doc, dict) and "pointer" in doc:
+            fields = self._fields(SparseWeights, doc)
+            arrays = {k: self._array(fields[k]) for k in ("pointer", "post", "mantissa")}
+            delay = None if fields["delay"] is None else self._array(fields["delay"])
+            return SparseWeights(**{**fields, **arrays, "delay": delay})
+        return self._array(doc)
+
+    def _convolution(self, doc: Any) -> Convolution:
+        fields = self._fields(Convolution, doc)
+        pairs = {k: tuple(_integer(v) for v in _list(fields[k])) for k in ("stride", "padding", "dilation")}
+        return Convolution(**{**fields, **pairs})
 
     def _plasticity(self, doc: Any) -> Plasticity:
         fields = self._fields(Plasticity, doc)
@@ -272,7 +292,7 @@ def _scalars(kind: type) -> dict[str, frozenset[type]]:
         union = typing.get_origin(hint) in (typing.Union, types.UnionType)
         options = typing.get_args(hint) if union else (hint,)
         allowed = frozenset(str if typing.get_origin(o) is typing.Literal else o for o in options)
-        if allowed <= {str, int, types.NoneType}:
+        if allowed <= {str, int, bool, types.NoneType}:
             found[name] = allowed
     return found
 

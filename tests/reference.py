@@ -8,6 +8,7 @@ import numpy as np
 
 from neurotrain_hw.program import Program
 from neurotrain_hw.simulator import arithmetic as a
+from neurotrain_hw.synapses import derive_sign_mode, truncate_weights
 
 
 class Reference:
@@ -23,8 +24,8 @@ class Reference:
         self.active = dict.fromkeys((p.name for p in program.populations), 0)
 
     def _weights(self, c):
-        mode = c.sign_mode or a.derive_sign_mode(c.weights)
-        return a.truncate_weights(c.weights, mode, c.num_weight_bits).astype(np.int64)
+        mode = c.sign_mode or derive_sign_mode(c.weights)
+        return truncate_weights(c.weights, mode, c.num_weight_bits).astype(np.int64)
 
     def run(self, inputs: dict, steps: int) -> Reference:
         for t in range(1, steps + 1):

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.program import Program
 
@@ -99,7 +97,7 @@ class NetworkShape:
                 Wiring(
                     c.pre,
                     c.post,
-                    int(np.count_nonzero(c.weights)) if c.kind == "sparse" else int(c.weights.size),
+                    int(c.stored_synapses().sum()),
                     c.num_weight_bits,
                     learns=c.name in plastic,
                     feedback=c.port == "signal",

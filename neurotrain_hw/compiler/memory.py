@@ -113,11 +113,9 @@ def axons_in(program: Program, slices: Sequence[CoreSlice]) -> int:
 
 
 def _synapse_bits(connection: Connection, chip: Chip, first: int, last: int) -> dict[str, int]:
-    part = connection.weights[first:last]
-    per_axon = np.full(part.shape[1], last - first, np.int64)
+    per_axon = connection.fan_out(first, last)
     index = 0
-    if connection.kind == "sparse":
-        per_axon = np.count_nonzero(part, axis=0).astype(np.int64)
+    if connection.kind in ("sparse", "delay_sparse"):
         index = _index_bits(last - first, chip)
     synapses = int(per_axon.sum())
     entry = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler.memory import axons_in, core_needs, pools, rows
 from neurotrain_hw.errors import CapacityError, ValueRangeError
@@ -143,5 +141,4 @@ def _check_totals(program: Program, slices: Sequence[CoreSlice], chip: Chip) -> 
 
 
 def _synapses(connection: Connection, part: CoreSlice) -> int:
-    weights = connection.weights[part.first : part.last]
-    return int(np.count_nonzero(weights)) if connection.kind == "sparse" else int(weights.size)
+    return int(connection.fan_out(part.first, part.last).sum())

@@ -66,7 +66,7 @@ def _layer(graph: Graph, program: Program, name: str) -> LayerRow:
     lif, scale = graph.nodes[population.name], program.scales[population.name]
     gain = np.asarray(lif.r, np.float64) * graph.meaning.dt_s / lif.tau
     wanted = np.asarray(graph.nodes[name].weight, np.float64) * gain[:, None]
-    got = connection.weights * (2.0 ** (connection.weight_exp + VTH_SHIFT) * scale)
+    got = connection.matrix() * (2.0 ** (connection.weight_exp + VTH_SHIFT) * scale)
     return LayerRow(
         weights=name,
         neurons=population.name,
@@ -75,7 +75,7 @@ def _layer(graph: Graph, program: Program, name: str) -> LayerRow:
         bits=connection.num_weight_bits,
         weight_exp=connection.weight_exp,
         weight_error=float(np.abs(got - wanted).max() / np.abs(wanted).max()),
-        zero_share=float(np.mean(connection.weights == 0)),
+        zero_share=float(np.mean(connection.matrix() == 0)),
         decay=float(np.mean(1 - population.parameter("dv") / DECAY_ONE)),
         decay_wanted=float(np.mean(1 - graph.meaning.dt_s / lif.tau)),
         threshold=float(np.mean(population.parameter("vth") * (2.0**VTH_SHIFT * scale))),

@@ -147,7 +147,7 @@ def _spikes(result: Inference) -> int:
 
 
 def _weights_of(program: Program, label: str) -> list[dict[str, Any]]:
-    return [histogram(c.weights, c.name, label, 2) for c in program.connections]
+    return [histogram(c.matrix(), c.name, label, 2) for c in program.connections]
 
 
 def _program_section(program: Program, rows: Sequence[Any]) -> dict[str, Any]:

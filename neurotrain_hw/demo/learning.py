@@ -115,7 +115,7 @@ def compare_with_lava(
             int(np.count_nonzero(s.dense() != theirs.spikes[k].dense())) for k, s in ours.spikes.items()
         ),
         "changed_weights": sum(
-            int(np.count_nonzero(w != program.connection(k).weights)) for k, w in ours.weights.items()
+            int(np.count_nonzero(w != program.connection(k).matrix())) for k, w in ours.weights.items()
         ),
     }  # fmt: skip
 
@@ -140,6 +140,6 @@ def _table_row(start: Start, found: Sequence[Lesson], seeds: Sequence[int]) -> d
 def _histograms(lesson: Lesson) -> list[dict[str, Any]]:
     rows = []
     for name, weights in lesson.weights.items():
-        rows.append(histogram(lesson.program.connection(name).weights, name, "before learning", 1))
+        rows.append(histogram(lesson.program.connection(name).matrix(), name, "before learning", 1))
         rows.append(histogram(weights, name, "after learning", 1))
     return rows

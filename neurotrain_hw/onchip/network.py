@@ -54,7 +54,7 @@ class TrainedHidden:
         """The first layer of a compiled program."""
         first = program.connections[0]
         population = program.population(first.post)
-        return cls(first.weights, first.weight_exp, population.parameter("vth"), population.parameter("dv"))
+        return cls(first.matrix(), first.weight_exp, population.parameter("vth"), population.parameter("dv"))
 
 
 def build_program(

@@ -58,32 +58,6 @@ def effective_bias(mantissa: IntLike, exponent: IntLike) -> npt.NDArray[np.int64
     return np.where(e >= 0, m << np.maximum(e, 0), m >> np.maximum(-e, 0))
 
 
-def derive_sign_mode(weights: npt.NDArray[Any]) -> str:
-    """Excitatory where no weight is negative, inhibitory where none is positive, else mixed."""
-    if weights.size == 0 or weights.min() >= 0:
-        return "excitatory"
-    return "inhibitory" if weights.max() <= 0 else "mixed"
-
-
-def truncate_weights(
-    weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int, *, clip: bool = True
-) -> npt.NDArray[np.int32]:
-    """Weights as the chip holds them: clipped to 8 bits and sign, lower bits dropped.
-
-    k = 8 - num_weight_bits, plus 1 where mixed; w = (w >> k) << k on the magnitude where inhibitory. Plastic
-    connections are truncated without the clip.
-    """
-    w = weights.astype(np.int64)
-    mixed, inhibitory = sign_mode == "mixed", sign_mode == "inhibitory"
-    if inhibitory:
-        w = -w
-    if clip:
-        w = np.clip(w, -256 if mixed else 0, 255)
-    k = 8 - num_weight_bits + mixed
-    w = (w >> k) << k
-    return (-w if inhibitory else w).astype(np.int32)
-
-
 def clip_weights(weights: IntLike, sign_mode: str) -> npt.NDArray[np.int64]:
     """Range of a plastic weight: mixed -256..255, excitatory 0..255, inhibitory -255..0."""
     low = {"mixed": -256, "excitatory": 0, "inhibitory": -255}[sign_mode]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from neurotrain_hw.program import Connection, CoreSlice, Program
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 from neurotrain_hw.simulator.kernels import Counts
-from neurotrain_hw.simulator.layout import I64, chip_weights
+from neurotrain_hw.simulator.layout import I64
 
 
 def collect_counters(program: Program, counts: Counts, steps: int, *, learn: bool) -> Counters:
@@ -57,5 +57,5 @@ def _has_target(connection: Connection, part: CoreSlice) -> npt.NDArray[np.bool_
     """Pre neurons with a stored synapse onto the slice, bool (n_pre,): all of a dense connection."""
     if connection.kind != "sparse":
         return np.ones(connection.weights.shape[1], bool)
-    found = chip_weights(connection)[part.first : part.last] != 0
+    found = connection.matrix()[part.first : part.last] != 0
     return np.asarray(found.any(axis=0))

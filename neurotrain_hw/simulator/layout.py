@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import Connection, Modulator, Population, Program
-from neurotrain_hw.simulator.arithmetic import derive_sign_mode, effective_bias, truncate_weights
+from neurotrain_hw.simulator.arithmetic import effective_bias
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
 
 I32 = npt.NDArray[np.int32]
@@ -88,20 +89,6 @@ def build_layout(program: Program) -> tuple[Layout, I32, I32, I32]:
     return layout, _join(table.plastic, np.int32), _tags(plastic, "tag_1"), _tags(plastic, "tag_2")
 
 
-def chip_weights(connection: Connection) -> I32:
-    """The weights as the chip holds them after the first step, int32 (n_post, n_pre)."""
-    plastic = connection.plasticity is not None
-    mode = sign_mode(connection)
-    return truncate_weights(connection.weights, mode, connection.num_weight_bits, clip=not plastic)
-
-
-def sign_mode(connection: Connection) -> str:
-    """The connection's sign mode: as given, else derived from the weights; a plastic connection's default is mixed."""
-    if connection.sign_mode is not None:
-        return connection.sign_mode
-    return "mixed" if connection.plasticity is not None else derive_sign_mode(connection.weights)
-
-
 def _neurons(p: Population, neurons: dict[str, I32], span: slice) -> None:
     neurons["du"][span], neurons["dv"][span] = p.parameter("du"), p.parameter("dv")
     neurons["bias"][span] = effective_bias(p.parameter("bias_mant"), p.parameter("bias_exp"))
@@ -146,7 +133,7 @@ class _Synapses:
         ]  # fmt: skip
         self.sizes["buffer"] += depth * post.n
         self.sizes["slots"] += depth
-        weights = chip_weights(c).T
+        weights = c.matrix().T
         if c.plasticity is not None:
             self._plastic(c, row, weights)
         elif c.kind == "dense":
@@ -188,7 +175,9 @@ def _tags(plastic: list[Connection], key: str) -> I32:
     found = []
     for c in plastic:
         tag = getattr(c.plasticity, key)
-        found.append(np.zeros(c.weights.size, np.int32) if tag is None else np.asarray(tag, np.int32).T.ravel())
+        found.append(
+            np.zeros(math.prod(c.weights.shape), np.int32) if tag is None else np.asarray(tag, np.int32).T.ravel()
+        )
     return _join(found, np.int32)
 
 

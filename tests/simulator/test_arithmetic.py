@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis.extra.numpy import arrays
 
 from neurotrain_hw.simulator import arithmetic as a
+from neurotrain_hw.synapses import derive_sign_mode, truncate_weights
 
 QUICK = settings(max_examples=100, deadline=None)
 EDGES = sorted({sign * 2**k + d for k in (0, 7, 8, 15, 16, 23, 24, 31) for d in (-1, 0, 1) for sign in (-1, 1)})
@@ -87,7 +88,7 @@ def test_effective_bias(mantissa: int, exponent: int) -> None:
 def test_sign_mode(weights: np.ndarray) -> None:
     signs = {w > 0 for w in weights.ravel().tolist() if w != 0}
     expected = "mixed" if signs == {True, False} else "inhibitory" if signs == {False} else "excitatory"
-    assert a.derive_sign_mode(weights) == expected
+    assert derive_sign_mode(weights) == expected
 
 
 @QUICK
@@ -103,7 +104,7 @@ def test_truncate_weights(weights: np.ndarray, mode: str, bits: int, clip: bool)
         inside = max(low, min(high, w)) if clip else w
         # magnitudes of inhibitory weights are cut, so that these move to zero; the others move down
         expected.append(-(-inside // step) * step if mode == "inhibitory" else inside // step * step)
-    assert a.truncate_weights(weights, mode, bits, clip=clip).ravel().tolist() == expected
+    assert truncate_weights(weights, mode, bits, clip=clip).ravel().tolist() == expected
 
 
 @QUICK

@@ -1,0 +1,280 @@
+"""Weights as chips store them: packed mantissas of dense rows, compressed rows, and kernels of convolutions.
+
+A chip weight of b bits is `sign * (mantissa << shift)`: 8-bit mixed weights are even numbers from -256 to 254, so
+their mantissa fits into 8 bits with a shift of 1. Rows belong to pre neurons, because events arrive from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurotrain_hw.errors import ValueRangeError
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+STORED_BITS = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 8: 8}
+"""Bits in memory for each number of weight bits: what packs into bytes without a remainder."""
+
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class PackedWeights:
+    """The weights of a dense connection, truncated as the chip holds them, in 1, 2, 4 or 8 bits each.
+
+    `data` uint8 (n_pre, ceil(n_post * bits / 8)). A row consists of 8 / bits planes: with h bytes in a row, post
+    neuron p * h + k is bits p * bits to (p + 1) * bits of byte k. Mantissas are two's complement where `signed`;
+    w = mantissa << shift, negated where `negative`.
+    """
+
+    data: npt.NDArray[np.uint8]
+    n_post: int
+    bits: int
+    shift: int
+    signed: bool
+    negative: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_post, n_pre)."""
+        return self.n_post, self.data.shape[0]
+
+    def matrix(self) -> I32:
+        """The weights, int32 (n_post, n_pre)."""
+        planes, mask = 8 // self.bits, (1 << self.bits) - 1
+        found = np.concatenate([(self.data >> (self.bits * p)) & mask for p in range(planes)], axis=1)
+        mantissa = found[:, : self.n_post].astype(np.int32)
+        if self.signed:
+            mantissa -= (mantissa >> (self.bits - 1)) << self.bits
+        return np.ascontiguousarray((-mantissa if self.negative else mantissa).T << self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class SparseWeights:
+    """The synapses of a sparse connection in compressed rows by pre neuron.
+
+    `pointer` int64 (n_pre + 1,); `post` int32 (nnz,), strictly increasing within a row; `mantissa` int8 (mixed)
+    or uint8 (nnz,): w = mantissa << shift, negated where `negative`; `delay` uint8 (nnz,) in steps, or None.
+    """
+
+    pointer: I64
+    post: I32
+    mantissa: npt.NDArray[Any]
+    n_post: int
+    shift: int = 0
+    negative: bool = False
+    delay: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_post, n_pre)."""
+        return self.n_post, self.pointer.size - 1
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored synapses."""
+        return self.post.size
+
+    def values(self) -> I32:
+        """The weights of the stored synapses, int32 (nnz,)."""
+        wide = self.mantissa.astype(np.int32) << self.shift
+        return np.asarray(-wide if self.negative else wide, np.int32)
+
+    def matrix(self) -> I32:
+        """The weights, int32 (n_post, n_pre), 0 where there is no synapse."""
+        out = np.zeros(self.shape, np.int32)
+        out[self.post, self._pre()] = self.values()
+        return out
+
+    def delays(self) -> I32:
+        """Delays, int32 (n_post, n_pre), 0 where there is no synapse."""
+        out = np.zeros(self.shape, np.int32)
+        if self.delay is not None:
+            out[self.post, self._pre()] = self.delay
+        return out
+
+    def _pre(self) -> I64:
+        return np.repeat(np.arange(self.pointer.size - 1), np.diff(self.pointer))
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Geometry of a `conv` connection, each pair along (x, y); populations have shapes (X, Y, C).
+
+    Weights are (C_out, k_x, k_y, C_in / groups), and the kernel is flipped, as in a true convolution:
+    out[ox, oy, co] = sum over taps (i, j) and ci of w[co, k_x-1-i, k_y-1-j, ci]
+    * in[ox * stride_x + i * dilation_x - padding_x, ..., ci]. Source: Lava, `proc/conv/utils.py`.
+    """
+
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def output_shape(self, input_shape: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int, int]:
+        """(X, Y, C_out) for inputs (X, Y, C_in) and a kernel (C_out, k_x, k_y, C_in / groups)."""
+        x, y = (
+            (size + 2 * pad - dil * (k - 1) - 1) // step + 1
+            for size, k, step, pad, dil in zip(
+                input_shape, kernel[1:3], self.stride, self.padding, self.dilation, strict=False
+            )
+        )
+        return int(x), int(y), int(kernel[0])
+
+    def reach(self, axis: int, size: int, kernel: int, outputs: int) -> I64:
+        """How many outputs along an axis each input position feeds, int64 (size,)."""
+        out = np.zeros(size, np.int64)
+        for tap in range(kernel):
+            at = np.arange(outputs) * self.stride[axis] + tap * self.dilation[axis] - self.padding[axis]
+            out[at[(at >= 0) & (at < size)]] += 1
+        return out
+
+
+Weights = npt.NDArray[Any] | PackedWeights | SparseWeights
+
+
+def derive_sign_mode(weights: npt.NDArray[Any]) -> str:
+    """Excitatory where no weight is negative, inhibitory where none is positive, else mixed."""
+    if weights.size == 0 or weights.min() >= 0:
+        return "excitatory"
+    return "inhibitory" if weights.max() <= 0 else "mixed"
+
+
+def truncation(sign_mode: str, num_weight_bits: int) -> int:
+    """Low bits that the chip drops: k = 8 - num_weight_bits, plus 1 where mixed."""
+    return 8 - num_weight_bits + (sign_mode == "mixed")
+
+
+def truncate_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int, *, clip: bool = True) -> I32:
+    """Weights as the chip holds them: clipped to 8 bits and sign, lower bits dropped.
+
+    w = (w >> k) << k with k of `truncation`, on the magnitude where inhibitory. Plastic connections are truncated
+    without the clip. Source: Lava, `utils/weightutils.py`.
+    """
+    w = weights.astype(np.int64)
+    mixed, inhibitory = sign_mode == "mixed", sign_mode == "inhibitory"
+    if inhibitory:
+        w = -w
+    if clip:
+        w = np.clip(w, -256 if mixed else 0, 255)
+    k = truncation(sign_mode, num_weight_bits)
+    w = (w >> k) << k
+    return np.asarray(-w if inhibitory else w, np.int32)
+
+
+def pack_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int) -> PackedWeights:
+    """Truncate weights (n_post, n_pre) as the chip does, and pack them.
+
+    Works on some rows at a time, so that the memory on top is small against the result.
+    """
+    n_post, n_pre = weights.shape
+    bits, shift = STORED_BITS[num_weight_bits], truncation(sign_mode, num_weight_bits)
+    planes = 8 // bits
+    width = -(-n_post // planes)
+    data = np.zeros((n_pre, width), np.uint8)
+    step = max(1, _CHUNK // max(n_post, 1))
+    for first in range(0, n_pre, step):
+        mantissa = _mantissas(weights[:, first : first + step], sign_mode, num_weight_bits).T
+        for p in range(planes):
+            part = mantissa[:, p * width : (p + 1) * width].astype(np.uint8) & np.uint8((1 << bits) - 1)
+            data[first : first + step, : part.shape[1]] |= part << np.uint8(bits * p)
+    return PackedWeights(data, n_post, bits, shift, sign_mode == "mixed", sign_mode == "inhibitory")
+
+
+def sparse_weights(
+    weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int, delays: npt.NDArray[Any] | None = None
+) -> SparseWeights:
+    """Compressed rows of the weights (n_post, n_pre) that are not 0 after the chip's truncation."""
+    mantissa = _mantissas(weights, sign_mode, num_weight_bits).T
+    pre, post = np.nonzero(mantissa)
+    pointer = np.zeros(mantissa.shape[0] + 1, np.int64)
+    np.cumsum(np.bincount(pre, minlength=mantissa.shape[0]), out=pointer[1:])
+    mixed = sign_mode == "mixed"
+    return SparseWeights(
+        pointer, post.astype(np.int32), mantissa[pre, post].astype(np.int8 if mixed else np.uint8), weights.shape[0],
+        truncation(sign_mode, num_weight_bits), sign_mode == "inhibitory",
+        None if delays is None else delays[post, pre].astype(np.uint8),
+    )  # fmt: skip
+
+
+def is_stored_form(weights: SparseWeights, sign_mode: str, num_weight_bits: int) -> bool:
+    """Whether the mantissas are the chip's own for that sign mode and number of bits: truncation changes nothing."""
+    mixed = sign_mode == "mixed"
+    stated = (weights.shift, weights.negative, weights.mantissa.dtype.name)
+    if stated != (truncation(sign_mode, num_weight_bits), sign_mode == "inhibitory", "int8" if mixed else "uint8"):
+        return False
+    low, high = _mantissa_range(mixed, num_weight_bits)
+    return not weights.nnz or bool(weights.mantissa.min() >= low and weights.mantissa.max() <= high)
+
+
+def check_sparse(weights: SparseWeights, where: str) -> None:
+    """Raise ValueRangeError where the compressed rows contradict themselves."""
+    pointer, post = weights.pointer, weights.post
+    kinds = (pointer.dtype.name, post.dtype.name, weights.mantissa.dtype.name in ("int8", "uint8"))
+    if kinds != ("int64", "int32", True) or pointer.ndim != 1 or pointer.size < 1 or post.ndim != 1:
+        raise ValueRangeError(
+            "the arrays of its sparse weights have wrong types", where=where,
+            need="pointer int64, post int32, mantissa int8 or uint8",
+        )  # fmt: skip
+    if (
+        weights.mantissa.shape != post.shape
+        or pointer[0] != 0
+        or pointer[-1] != post.size
+        or np.any(np.diff(pointer) < 0)
+    ):
+        raise ValueRangeError("the row pointers of its sparse weights do not fit its synapses", where=where)
+    if weights.delay is not None and (weights.delay.shape != post.shape or weights.delay.dtype != np.uint8):
+        raise ValueRangeError("its delays do not fit its synapses", where=where, need="one uint8 for each synapse")
+    if post.size and (post.min() < 0 or post.max() >= weights.n_post):
+        raise ValueRangeError(
+            "a synapse leads to a neuron that is not there", where=where, need=f"0..{weights.n_post - 1}"
+        )
+    starts = np.zeros(post.size + 1, bool)
+    starts[pointer] = True
+    for first in range(1, post.size, _CHUNK):
+        last = min(first + _CHUNK, post.size)
+        falls = post[first:last] <= post[first - 1 : last - 1]
+        if np.any(falls & ~starts[first:last]):
+            raise ValueRangeError(
+                "the synapses of a row are not in order, or one is there twice", where=where,
+                need="post neurons strictly increasing within each row",
+            )  # fmt: skip
+
+
+def check_packed(weights: PackedWeights, num_weight_bits: int, where: str) -> None:
+    """Raise ValueRangeError where packed weights contradict themselves."""
+    if weights.bits not in (1, 2, 4, 8) or not 0 <= weights.shift <= 8 or weights.n_post < 1:
+        raise ValueRangeError(
+            f"packed weights of {weights.bits} bits, shift {weights.shift}, {weights.n_post} post neurons", where=where,
+            need="1, 2, 4 or 8 bits, a shift of 0..8, at least 1 post neuron",
+        )  # fmt: skip
+    width = -(-weights.n_post // (8 // weights.bits))
+    if weights.data.dtype != np.uint8 or weights.data.ndim != 2 or weights.data.shape[1] != width:
+        raise ValueRangeError(
+            f"packed weights of type {weights.data.dtype} and shape {weights.data.shape}", where=where,
+            need=f"uint8 (n_pre, {width})",
+        )  # fmt: skip
+
+    if num_weight_bits < weights.bits:
+        low, high = _mantissa_range(weights.signed, num_weight_bits)
+        found = weights.matrix() >> weights.shift if not weights.negative else -weights.matrix() >> weights.shift
+        if found.min() < low or found.max() > high:
+            raise ValueRangeError(
+                f"packed weights reach from {found.min()} to {found.max()}", where=where,
+                need=f"{low} to {high} for {num_weight_bits} bits",
+            )  # fmt: skip
+
+
+def _mantissa_range(signed: bool, bits: int) -> tuple[int, int]:
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def _mantissas(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int) -> I32:
+    """|w| >> k of the truncated weights, with their sign where mixed, int32."""
+    w = truncate_weights(weights, sign_mode, num_weight_bits)
+    return np.asarray((-w if sign_mode == "inhibitory" else w) >> truncation(sign_mode, num_weight_bits), np.int32)
