@@ -23,6 +23,7 @@ from neurotrain_hw.synapses import (
     Weights,
     derive_sign_mode,
     pack_weights,
+    row_chunks,
     sparse_weights,
     truncate_weights,
 )
@@ -245,25 +246,21 @@ class Connection:
         return truncate_weights(self.weights, self.resolved_sign_mode, self.num_weight_bits, clip=not plastic)
 
     def stored_synapses(self) -> npt.NDArray[np.int64]:
-        """Synapses that the chip stores for each post neuron, int64 (n_post,): all of a dense connection."""
+        """Synapses that a chip stores for each post neuron, int64 (n_post,): all of a dense connection.
+
+        For a conv, int64 (C_out,): the weights of each output channel's kernel, which all its neurons share. For
+        ranges of neurons, axons, and convolutions on chips that do not share kernels, see `fan_in`.
+        """
         weights = self.weights
         if isinstance(weights, SparseWeights):
-            return np.asarray(np.bincount(weights.post, minlength=weights.n_post), np.int64)
+            counts = np.zeros(weights.n_post, np.int64)
+            for first, last in row_chunks(weights.pointer):
+                part = weights.post[weights.pointer[first] : weights.pointer[last]]
+                counts += np.bincount(part, minlength=weights.n_post)
+            return counts
         if self.kind in ("sparse", "delay_sparse"):
             return np.asarray(np.count_nonzero(self.matrix(), axis=1), np.int64)
-        return np.full(weights.shape[0], weights.shape[1], np.int64)
-
-    def fan_out(self, first: int, last: int) -> npt.NDArray[np.int64]:
-        """Synapses that the chip stores from each pre neuron to the post neurons first..last, int64 (n_pre,)."""
-        n_pre = self.weights.shape[1]
-        if self.kind not in ("sparse", "delay_sparse"):
-            return np.full(n_pre, last - first, np.int64)
-        weights = self.weights
-        if isinstance(weights, SparseWeights):
-            inside = np.zeros(weights.nnz + 1, np.int64)
-            np.cumsum((weights.post >= first) & (weights.post < last), out=inside[1:])
-            return np.asarray(np.diff(inside[weights.pointer]), np.int64)
-        return np.asarray(np.count_nonzero(self.matrix()[first:last], axis=0), np.int64)
+        return np.full(weights.shape[0], math.prod(weights.shape[1:]), np.int64)
 
     def packed(self) -> Connection:
         """The same connection with its static weights in the chip's own form, `PackedWeights` or `SparseWeights`."""

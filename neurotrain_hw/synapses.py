@@ -6,13 +6,12 @@ their mantissa fits into 8 bits with a shift of 1. Rows belong to pre neurons, b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from neurotrain_hw.errors import ValueRangeError
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -20,7 +19,7 @@ I64 = npt.NDArray[np.int64]
 STORED_BITS = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 8: 8}
 """Bits in memory for each number of weight bits: what packs into bytes without a remainder."""
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +45,20 @@ class PackedWeights:
 
     def matrix(self) -> I32:
         """The weights, int32 (n_post, n_pre)."""
-        planes, mask = 8 // self.bits, (1 << self.bits) - 1
-        found = np.concatenate([(self.data >> (self.bits * p)) & mask for p in range(planes)], axis=1)
-        mantissa = found[:, : self.n_post].astype(np.int32)
+        out = np.empty(self.shape, np.int32)
+        for first, last in chunks(self.shape[1], self.n_post):
+            mantissa = self.mantissas(first, last)
+            out[:, first:last] = (-mantissa if self.negative else mantissa).T << self.shift
+        return out
+
+    def mantissas(self, first: int, last: int) -> I32:
+        """The mantissas of the rows first..last, int32 (last - first, n_post)."""
+        rows, mask = self.data[first:last], (1 << self.bits) - 1
+        planes = [(rows >> (self.bits * p)) & mask for p in range(8 // self.bits)]
+        found = np.concatenate(planes, axis=1)[:, : self.n_post].astype(np.int32)
         if self.signed:
-            mantissa -= (mantissa >> (self.bits - 1)) << self.bits
-        return np.ascontiguousarray((-mantissa if self.negative else mantissa).T << self.shift)
+            found -= (found >> (self.bits - 1)) << self.bits
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +145,22 @@ class Convolution:
 Weights = npt.NDArray[Any] | PackedWeights | SparseWeights
 
 
+def chunks(rows: int, width: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that hold about a million values together: what is worked on at a time, to bound the memory."""
+    step = max(1, _CHUNK // max(width, 1))
+    return ((first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def row_chunks(pointer: I64) -> Iterator[tuple[int, int]]:
+    """The same of compressed rows: ranges of rows with about a million synapses together, at least one row each."""
+    first = 0
+    while first < pointer.size - 1:
+        last = int(np.searchsorted(pointer, pointer[first] + _CHUNK, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
+        first = last
+
+
 def derive_sign_mode(weights: npt.NDArray[Any]) -> str:
     """Excitatory where no weight is negative, inhibitory where none is positive, else mixed."""
     if weights.size == 0 or weights.min() >= 0:
@@ -177,100 +200,44 @@ def pack_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int
     planes = 8 // bits
     width = -(-n_post // planes)
     data = np.zeros((n_pre, width), np.uint8)
-    step = max(1, _CHUNK // max(n_post, 1))
-    for first in range(0, n_pre, step):
-        mantissa = _mantissas(weights[:, first : first + step], sign_mode, num_weight_bits).T
+    for first, last in chunks(n_pre, n_post):
+        mantissa = _mantissas(weights[:, first:last], sign_mode, num_weight_bits).T
         for p in range(planes):
             part = mantissa[:, p * width : (p + 1) * width].astype(np.uint8) & np.uint8((1 << bits) - 1)
-            data[first : first + step, : part.shape[1]] |= part << np.uint8(bits * p)
+            data[first:last, : part.shape[1]] |= part << np.uint8(bits * p)
     return PackedWeights(data, n_post, bits, shift, sign_mode == "mixed", sign_mode == "inhibitory")
 
 
 def sparse_weights(
-    weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int, delays: npt.NDArray[Any] | None = None
+    weights: npt.NDArray[Any],
+    sign_mode: str,
+    num_weight_bits: int,
+    delays: npt.NDArray[Any] | None = None,
+    *,
+    keep_zeros: bool = False,
 ) -> SparseWeights:
-    """Compressed rows of the weights (n_post, n_pre) that are not 0 after the chip's truncation."""
-    mantissa = _mantissas(weights, sign_mode, num_weight_bits).T
-    pre, post = np.nonzero(mantissa)
-    pointer = np.zeros(mantissa.shape[0] + 1, np.int64)
-    np.cumsum(np.bincount(pre, minlength=mantissa.shape[0]), out=pointer[1:])
-    mixed = sign_mode == "mixed"
+    """Compressed rows of the weights (n_post, n_pre) that are not 0 after the chip's truncation, or of all."""
+    n_post, n_pre = weights.shape
+    kind = np.dtype(np.int8 if sign_mode == "mixed" else np.uint8)
+    pointer = np.zeros(n_pre + 1, np.int64)
+    posts, mantissas, kept = [np.zeros(0, np.int32)], [np.zeros(0, kind)], [np.zeros(0, np.uint8)]
+    for first, last in chunks(n_pre, n_post):
+        mantissa = _mantissas(weights[:, first:last], sign_mode, num_weight_bits).T
+        pre, post = np.nonzero(np.ones_like(mantissa) if keep_zeros else mantissa)
+        pointer[first + 1 : last + 1] = np.bincount(pre, minlength=last - first)
+        posts.append(post.astype(np.int32))
+        mantissas.append(mantissa[pre, post].astype(kind))
+        if delays is not None:
+            kept.append(delays[post, first + pre].astype(np.uint8))
     return SparseWeights(
-        pointer, post.astype(np.int32), mantissa[pre, post].astype(np.int8 if mixed else np.uint8), weights.shape[0],
+        np.cumsum(pointer), np.concatenate(posts), np.concatenate(mantissas), n_post,
         truncation(sign_mode, num_weight_bits), sign_mode == "inhibitory",
-        None if delays is None else delays[post, pre].astype(np.uint8),
+        None if delays is None else np.concatenate(kept),
     )  # fmt: skip
 
 
-def is_stored_form(weights: SparseWeights, sign_mode: str, num_weight_bits: int) -> bool:
-    """Whether the mantissas are the chip's own for that sign mode and number of bits: truncation changes nothing."""
-    mixed = sign_mode == "mixed"
-    stated = (weights.shift, weights.negative, weights.mantissa.dtype.name)
-    if stated != (truncation(sign_mode, num_weight_bits), sign_mode == "inhibitory", "int8" if mixed else "uint8"):
-        return False
-    low, high = _mantissa_range(mixed, num_weight_bits)
-    return not weights.nnz or bool(weights.mantissa.min() >= low and weights.mantissa.max() <= high)
-
-
-def check_sparse(weights: SparseWeights, where: str) -> None:
-    """Raise ValueRangeError where the compressed rows contradict themselves."""
-    pointer, post = weights.pointer, weights.post
-    kinds = (pointer.dtype.name, post.dtype.name, weights.mantissa.dtype.name in ("int8", "uint8"))
-    if kinds != ("int64", "int32", True) or pointer.ndim != 1 or pointer.size < 1 or post.ndim != 1:
-        raise ValueRangeError(
-            "the arrays of its sparse weights have wrong types", where=where,
-            need="pointer int64, post int32, mantissa int8 or uint8",
-        )  # fmt: skip
-    if (
-        weights.mantissa.shape != post.shape
-        or pointer[0] != 0
-        or pointer[-1] != post.size
-        or np.any(np.diff(pointer) < 0)
-    ):
-        raise ValueRangeError("the row pointers of its sparse weights do not fit its synapses", where=where)
-    if weights.delay is not None and (weights.delay.shape != post.shape or weights.delay.dtype != np.uint8):
-        raise ValueRangeError("its delays do not fit its synapses", where=where, need="one uint8 for each synapse")
-    if post.size and (post.min() < 0 or post.max() >= weights.n_post):
-        raise ValueRangeError(
-            "a synapse leads to a neuron that is not there", where=where, need=f"0..{weights.n_post - 1}"
-        )
-    starts = np.zeros(post.size + 1, bool)
-    starts[pointer] = True
-    for first in range(1, post.size, _CHUNK):
-        last = min(first + _CHUNK, post.size)
-        falls = post[first:last] <= post[first - 1 : last - 1]
-        if np.any(falls & ~starts[first:last]):
-            raise ValueRangeError(
-                "the synapses of a row are not in order, or one is there twice", where=where,
-                need="post neurons strictly increasing within each row",
-            )  # fmt: skip
-
-
-def check_packed(weights: PackedWeights, num_weight_bits: int, where: str) -> None:
-    """Raise ValueRangeError where packed weights contradict themselves."""
-    if weights.bits not in (1, 2, 4, 8) or not 0 <= weights.shift <= 8 or weights.n_post < 1:
-        raise ValueRangeError(
-            f"packed weights of {weights.bits} bits, shift {weights.shift}, {weights.n_post} post neurons", where=where,
-            need="1, 2, 4 or 8 bits, a shift of 0..8, at least 1 post neuron",
-        )  # fmt: skip
-    width = -(-weights.n_post // (8 // weights.bits))
-    if weights.data.dtype != np.uint8 or weights.data.ndim != 2 or weights.data.shape[1] != width:
-        raise ValueRangeError(
-            f"packed weights of type {weights.data.dtype} and shape {weights.data.shape}", where=where,
-            need=f"uint8 (n_pre, {width})",
-        )  # fmt: skip
-
-    if num_weight_bits < weights.bits:
-        low, high = _mantissa_range(weights.signed, num_weight_bits)
-        found = weights.matrix() >> weights.shift if not weights.negative else -weights.matrix() >> weights.shift
-        if found.min() < low or found.max() > high:
-            raise ValueRangeError(
-                f"packed weights reach from {found.min()} to {found.max()}", where=where,
-                need=f"{low} to {high} for {num_weight_bits} bits",
-            )  # fmt: skip
-
-
-def _mantissa_range(signed: bool, bits: int) -> tuple[int, int]:
+def mantissa_range(signed: bool, bits: int) -> tuple[int, int]:
+    """Smallest and largest mantissa of that many bits."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 

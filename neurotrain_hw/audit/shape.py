@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.fan_in import fan_in
 from neurotrain_hw.program import Program
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ class NetworkShape:
 
     @staticmethod
     def from_program(program: Program) -> NetworkShape:
-        """The shape of a program: its plastic connections learn, or every forward one if none is plastic."""
+        """The shape of a program: its plastic connections learn, or every forward one if none is plastic.
+
+        A convolution counts unrolled, a synapse for every tap within its input: the most that a chip stores for it.
+        """
         inputs, outputs = set(program.inputs), set(program.outputs)
         forward = [c for c in program.connections if c.port == "current"]
         plastic = {c.name for c in program.connections if c.plasticity is not None} or {c.name for c in forward}
@@ -97,7 +101,7 @@ class NetworkShape:
                 Wiring(
                     c.pre,
                     c.post,
-                    int(c.stored_synapses().sum()),
+                    fan_in(program, c).synapses([(0, program.population(c.post).n)]),
                     c.num_weight_bits,
                     learns=c.name in plastic,
                     feedback=c.port == "signal",

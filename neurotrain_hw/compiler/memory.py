@@ -2,31 +2,37 @@
 
 What is counted, with the widths of the chip file (an unknown one is asked for, never assumed):
 
-    weights         every synapse of a dense connection, every one with a weight of a sparse one, with num_weight_bits
+    weights         every synapse of a dense connection, every stored one of a sparse one, with num_weight_bits
                     (mixed 8-bit weights are the even numbers -256..254: the sign is among the 8 bits); a plastic
                     connection keeps the learning engine's 9 signed bits
-    synapse indices of a sparse connection, ceil(log2(targets on the core)) bits
+    kernels         a chip whose file lists `conv` in `synapse.sharing` keeps the weights of a convolution once on
+                    every core, for the output channels that lie there; any other chip stores it unrolled, as a sparse
+                    connection with a synapse for every tap within the input
+    synapse indices of a sparse or unrolled connection, ceil(log2(targets on the core)) bits
     delays, tags    `synapse.delay_bits_max` and `synapse.tag_bits`, where a connection uses them
     block overhead  headers and padding of synapse blocks, where the chip file describes blocks
-    neuron state    u and v of each neuron, or the fixed record that the chip keeps
+    neuron state    each state variable of each neuron, all but u as wide as v, or the record that the chip keeps
     parameters      du, dv, threshold, bias: once per population where all neurons share them, else per neuron
     pre traces      one per used x trace and pre neuron of a plastic connection, on every core that holds its synapses
     post traces     one per used y trace and post neuron
     modulator       per post neuron: the error's trace (24 bits) or the sum of the `signal` port (32 bits)
 
-Not counted, since no chip file gives a formula: routing tables, microcode, spike queues, random number generators.
+Not counted, since no chip file gives a formula: routing tables, microcode, spike queues, random number generators, and
+parameters that only some kinds of neurons have (refractory periods, resonators' decays, exponents of sigma-delta).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError
-from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Plasticity, Population, Program
+from neurotrain_hw.fan_in import ConvolutionFanIn, Ranges, fan_in
+from neurotrain_hw.program import STATES, Connection, CoreSlice, MemoryRow, Plasticity, Population, Program
 
 SYNAPSES, NEURONS, LEARNING = "synapses", "neurons", "learning"
 _PLASTIC_WEIGHT_BITS = 9
@@ -41,37 +47,69 @@ _WHY = "to count the memory of a core"
 _X_TRACES, _Y_TRACES = ("x1", "x2"), ("y1", "y2", "y3")
 
 
-def core_needs(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> dict[tuple[str, str], int]:
-    """Bits by (kind of memory, purpose) that slices lying on one core take; purposes without bits are left out.
+class CoreMemory:
+    """What ranges of a program's neurons take on a core of a chip; everything that is the same for all is kept.
 
-    Raises UnsupportedError for a figure that is needed and that the chip file calls unknown.
+    Raises UnsupportedError for a figure that is needed and that the chip file calls unknown, CapacityError for a
+    delay that the chip cannot hold.
     """
-    needs: dict[tuple[str, str], int] = {}
 
-    def add(kind: str, purpose: str, bits: int) -> None:
-        if bits:
-            needs[kind, purpose] = needs.get((kind, purpose), 0) + bits
-
-    for part in slices:
-        population = program.population(part.population)
-        neurons = part.last - part.first
-        state = chip.integer("memory.neuron_state_bytes")
-        if state is not None:
-            add(NEURONS, "neuron records (state and parameters)", 8 * state * neurons)
-        else:
-            u_bits, v_bits = (chip.require_integer(key, _WHY) for key in ("neuron.u_bits", "neuron.v_bits"))
-            add(NEURONS, "neuron state (u, v)", (u_bits + v_bits) * neurons)
-            add(NEURONS, "neuron parameters", _parameter_bits(population, chip, neurons))
-        if population.modulator is not None:
-            bits = _ERROR_TRACE_BITS if population.modulator.signal == "error" else _SIGNAL_BITS
-            add(LEARNING, "modulator state", bits * neurons)
+    def __init__(self, program: Program, chip: Chip) -> None:
+        self.program, self.chip, self.pools = program, chip, pools(chip)
+        self._populations = {p.name: p for p in program.populations}
+        self._wires: dict[str, list[_Wire]] = {p.name: [] for p in program.populations}
         for connection in program.connections:
-            if connection.post == part.population:
-                for purpose, bits in _synapse_bits(connection, chip, part.first, part.last).items():
-                    add(SYNAPSES, purpose, bits)
-    for purpose, bits in _trace_bits(program, chip, slices).items():
-        add(LEARNING, purpose, bits)
-    return needs
+            self._wires[connection.post].append(_Wire(program, connection, chip))
+
+    def needs(self, slices: Sequence[CoreSlice]) -> dict[tuple[str, str], int]:
+        """Bits by (kind of memory, purpose) of slices that lie on one core; purposes without bits are left out."""
+        needs: Counter[tuple[str, str]] = Counter()
+        for name, ranges in _by_population(slices).items():
+            population, neurons = self._populations[name], sum(last - first for first, last in ranges)
+            for purpose, bits in _neuron_bits(population, self.chip, neurons).items():
+                needs[NEURONS, purpose] += bits
+            if population.modulator is not None:
+                bits = _ERROR_TRACE_BITS if population.modulator.signal == "error" else _SIGNAL_BITS
+                needs[LEARNING, "modulator state"] += bits * neurons
+            for wire in self._wires[name]:
+                for purpose, bits in wire.bits(ranges).items():
+                    needs[SYNAPSES, purpose] += bits
+            for purpose, bits in self._trace_bits(name, neurons).items():
+                needs[LEARNING, purpose] += bits
+        return {key: bits for key, bits in needs.items() if bits}
+
+    def axons_in(self, slices: Sequence[CoreSlice]) -> int:
+        """Pre neurons that have synapses on a core: one input axon for each, counted once per connection."""
+        parts = _by_population(slices)
+        return sum(wire.fan_in.axons(ranges) for name, ranges in parts.items() for wire in self._wires[name])
+
+    def synapses(self, part: CoreSlice) -> int:
+        """Synapses stored for a slice; of a shared kernel, its weights."""
+        return sum(wire.stored([(part.first, part.last)]) for wire in self._wires[part.population])
+
+    def rows(self, slices: Iterable[CoreSlice]) -> tuple[MemoryRow, ...]:
+        """The memory map of placed slices: one row per core and purpose."""
+        cores: dict[tuple[int, int], list[CoreSlice]] = {}
+        for part in slices:
+            cores.setdefault((part.chip, part.core), []).append(part)
+        return tuple(
+            MemoryRow(where[0], where[1], purpose, bits, *self.pools[kind])
+            for where, parts in sorted(cores.items())
+            for (kind, purpose), bits in self.needs(parts).items()
+        )
+
+    def _trace_bits(self, name: str, neurons: int) -> dict[str, int]:
+        """Traces of the learning engine: pre traces once per connection and core, post traces once per neuron."""
+        pre, post = 0, set[str]()
+        for wire in self._wires[name]:
+            if wire.connection.plasticity is not None:
+                used = _variables(wire.connection.plasticity)
+                pre += len(used & set(_X_TRACES)) * self._populations[wire.connection.pre].n
+                post |= used & set(_Y_TRACES)
+        if not (pre or post):
+            return {}
+        bits = self.chip.require_integer("learning.trace_bits", _WHY)
+        return {"pre traces": bits * pre, "post traces": bits * len(post) * neurons}
 
 
 def pools(chip: Chip) -> Mapping[str, tuple[str, int | None]]:
@@ -93,65 +131,82 @@ def pools(chip: Chip) -> Mapping[str, tuple[str, int | None]]:
     }
 
 
-def rows(program: Program, chip: Chip, slices: Iterable[CoreSlice]) -> tuple[MemoryRow, ...]:
-    """The memory map of placed slices: one row per core and purpose."""
-    cores: dict[tuple[int, int], list[CoreSlice]] = {}
+class _Wire:
+    """A connection on a chip: bits of one synapse by purpose, and whether its kernel is shared."""
+
+    def __init__(self, program: Program, connection: Connection, chip: Chip) -> None:
+        self.connection, self.chip, self.fan_in = connection, chip, fan_in(program, connection)
+        self.indexed = connection.kind not in ("dense", "delay_dense")
+        self.shares = "conv" in (chip.texts("synapse.sharing") or ())
+        tags = _tags(connection.plasticity)
+        entry = {
+            "weights": connection.num_weight_bits if connection.plasticity is None else _PLASTIC_WEIGHT_BITS,
+            "delays": _delay_bits(connection, chip),
+            "tags": tags * chip.require_integer("synapse.tag_bits", _WHY) if tags else 0,
+        }
+        self.entry = {purpose: bits for purpose, bits in entry.items() if bits}
+
+    def stored(self, ranges: Ranges) -> int:
+        """Synapses that are stored for post neurons, or the weights of their shared kernel."""
+        if self.shares and isinstance(self.fan_in, ConvolutionFanIn):
+            return self.fan_in.kernel_entries(ranges)
+        return self.fan_in.synapses(ranges)
+
+    def bits(self, ranges: Ranges) -> dict[str, int]:
+        """Bits by purpose."""
+        stored = self.stored(ranges)
+        if self.shares and isinstance(self.fan_in, ConvolutionFanIn):
+            return {"kernels": stored * self.connection.num_weight_bits}
+        targets = sum(last - first for first, last in ranges)
+        entry = self.entry | ({"synapse indices": _index_bits(targets, self.chip)} if self.indexed else {})
+        return {purpose: bits * stored for purpose, bits in entry.items()} | {
+            "block overhead": self._block_overhead(ranges, sum(entry.values()))
+        }
+
+    def _block_overhead(self, ranges: Ranges, entry_bits: int) -> int:
+        """Headers and padding: an axon's synapses lie in blocks of at most N, each with a header, padded to a word."""
+        size, header = (self.chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits"))
+        align = self.chip.integer("synapse.block_align_bits")
+        if not (size and header and align):
+            return 0
+        per_axon, axons = self.fan_in.by_axon(ranges)
+        full, rest = np.divmod(per_axon, size)
+        padded_full = -(-(size * entry_bits + header) // align) * align
+        padded_rest = np.where(rest > 0, -(-(rest * entry_bits + header) // align) * align, 0)
+        return int(((full * padded_full + padded_rest - per_axon * entry_bits) * axons).sum())
+
+
+def _by_population(slices: Sequence[CoreSlice]) -> dict[str, list[tuple[int, int]]]:
+    found: dict[str, list[tuple[int, int]]] = {}
     for part in slices:
-        cores.setdefault((part.chip, part.core), []).append(part)
-    pool = pools(chip)
-    return tuple(
-        MemoryRow(where[0], where[1], purpose, bits, *pool[kind])
-        for where, parts in sorted(cores.items())
-        for (kind, purpose), bits in core_needs(program, chip, parts).items()
-    )
+        found.setdefault(part.population, []).append((part.first, part.last))
+    return found
 
 
-def axons_in(program: Program, slices: Sequence[CoreSlice]) -> int:
-    """Pre neurons that have synapses on a core: one input axon for each, counted once per connection."""
-    here = {part.population for part in slices}
-    return sum(program.population(c.pre).n for c in program.connections if c.post in here)
-
-
-def _synapse_bits(connection: Connection, chip: Chip, first: int, last: int) -> dict[str, int]:
-    per_axon = connection.fan_out(first, last)
-    index = 0
-    if connection.kind in ("sparse", "delay_sparse"):
-        index = _index_bits(last - first, chip)
-    synapses = int(per_axon.sum())
-    entry = {
-        "weights": connection.num_weight_bits if connection.plasticity is None else _PLASTIC_WEIGHT_BITS,
-        "synapse indices": index,
-        "delays": _delay_bits(connection, chip),
-        "tags": tags * chip.require_integer("synapse.tag_bits", _WHY) if (tags := _tags(connection.plasticity)) else 0,
+def _neuron_bits(population: Population, chip: Chip, neurons: int) -> dict[str, int]:
+    record = chip.integer("memory.neuron_state_bytes")
+    if record is not None:
+        return {"neuron records (state and parameters)": 8 * record * neurons}
+    states = STATES[population.kind]
+    widths = ["neuron.u_bits" if state == "u" else "neuron.v_bits" for state in states]
+    bits = sum(chip.require_integer(width, _WHY) for width in widths)
+    return {
+        f"neuron state ({', '.join(states)})": bits * neurons,
+        "neuron parameters": _parameter_bits(population, chip, neurons),
     }
-    needs = {purpose: bits * synapses for purpose, bits in entry.items() if bits}
-    overhead = _block_overhead(per_axon, sum(entry.values()), chip)
-    return needs | ({"block overhead": overhead} if overhead else {})
 
 
 def _delay_bits(connection: Connection, chip: Chip) -> int:
     """Bits of each delay; CapacityError where the chip's are too few, or it has no delays at all."""
-    if connection.delays is None:
+    if connection.kind not in ("delay_dense", "delay_sparse"):
         return 0
-    bits, longest = chip.require_integer("synapse.delay_bits_max", _WHY), int(connection.delays.max())
+    bits, longest = chip.require_integer("synapse.delay_bits_max", _WHY), connection.longest_delay
     if longest >= 1 << bits:
         raise CapacityError(
             f"a delay is longer than {chip.name} can hold", where=f"connection '{connection.name}'",
             need=f"{longest} steps", limit=f"{(1 << bits) - 1} steps", remedy="Shorten the delays.",
         )  # fmt: skip
     return bits
-
-
-def _block_overhead(per_axon: np.ndarray[tuple[int], np.dtype[np.int64]], entry_bits: int, chip: Chip) -> int:
-    """Headers and padding: an axon's synapses lie in blocks of at most N, each with a header, padded to a word."""
-    size, header = chip.integer("synapse.block_synapses_max"), chip.integer("synapse.block_overhead_bits")
-    align = chip.integer("synapse.block_align_bits")
-    if not (size and header and align):
-        return 0
-    full, rest = np.divmod(per_axon, size)
-    padded_full = -(-(size * entry_bits + header) // align) * align
-    padded_rest = np.where(rest > 0, -(-(rest * entry_bits + header) // align) * align, 0)
-    return int((full * padded_full + padded_rest - per_axon * entry_bits).sum())
 
 
 def _index_bits(targets: int, chip: Chip) -> int:
@@ -166,24 +221,6 @@ def _parameter_bits(population: Population, chip: Chip, neurons: int) -> int:
         for key, figure in _WIDTHS.items()
         if key in population.parameters
     )
-
-
-def _trace_bits(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> dict[str, int]:
-    """Traces of the learning engine: pre traces once per connection and core, post traces once per neuron."""
-    here = {part.population: 0 for part in slices}
-    for part in slices:
-        here[part.population] += part.last - part.first
-    pre, post = 0, {name: set[str]() for name in here}
-    for connection in program.connections:
-        if connection.plasticity is not None and connection.post in here:
-            used = _variables(connection.plasticity)
-            pre += len(used & set(_X_TRACES)) * program.population(connection.pre).n
-            post[connection.post] |= used & set(_Y_TRACES)
-    traces = {"pre traces": pre, "post traces": sum(len(post[name]) * here[name] for name in here)}
-    if not any(traces.values()):
-        return {}
-    bits = chip.require_integer("learning.trace_bits", _WHY)
-    return {purpose: bits * count for purpose, count in traces.items()}
 
 
 def _tags(plasticity: Plasticity | None) -> int:

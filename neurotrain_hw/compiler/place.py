@@ -2,143 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.memory import axons_in, core_needs, pools, rows
+from neurotrain_hw.compiler.memory import CoreMemory
 from neurotrain_hw.errors import CapacityError, ValueRangeError
-from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Population, Program
+from neurotrain_hw.program import CoreSlice, MemoryRow, Population, Program
 
 
-def place(program: Program, chip: Chip, *, chips: int = 1) -> Program:
-    """The program with its placement on `chips` chips of a kind and its memory map.
+def place(program: Program, chip: Chip, *, chips: int | None = 1) -> Program:
+    """The program with its memory map, placed on at most `chips` chips of a kind (None: as many as it takes).
 
-    Populations are taken in order; each fills the core that was begun, then the next ones. Inputs come from outside
-    and take no core. Raises CapacityError (layer, need, limit, core, remedy) where a single neuron is too large for
-    a core, where there are too few cores, or where a chip's total of synapses or neurons is passed.
+    Populations are taken in order; each fills the core that was begun, then the next ones, and the next chip where
+    a chip's total of neurons or synapses is reached. Inputs come from outside and take no core. The time grows with
+    the synapses, and with the cores times the logarithm of their neurons. Raises CapacityError (layer, need, limit,
+    core, remedy) where a single neuron is too large for a core, and where there are too few chips.
     """
-    if chips < 1:
+    if chips is not None and chips < 1:
         raise ValueRangeError(f"{chips} chips", where="chips", need="at least 1")
-    slices = _fill(program, chip)
-    _check_cores(slices, chip, chips)
-    _check_totals(program, slices, chip)
-    return replace(program, chip=chip.id, placement=tuple(slices), memory=rows(program, chip, slices))
+    memory = CoreMemory(program, chip)
+    filler = _Filler(memory)
+    for population in program.populations:
+        if population.kind != "input":
+            filler.fill(population)
+    if chips is not None:
+        _check_chips(filler, chip, chips)
+    slices = tuple(filler.slices)
+    return replace(program, chip=chip.id, placement=slices, memory=memory.rows(slices))
 
 
 def memory_rows(program: Program, chip: Chip) -> tuple[MemoryRow, ...]:
     """The memory map of a program where it lies; a program without a placement is placed first."""
-    return rows(program, chip, program.placement) if program.placement else place(program, chip).memory
+    if not program.placement:
+        return place(program, chip).memory
+    return CoreMemory(program, chip).rows(program.placement)
 
 
 @dataclass(frozen=True)
 class _Shortage:
-    """What a core does not have enough of."""
+    """What a core, or a whole chip, does not have enough of."""
 
     resource: str
     need: int
     limit: int
+    of_chip: bool = False
 
 
-def _fill(program: Program, chip: Chip) -> list[CoreSlice]:
-    """Slices on cores counted on without end; the number of cores is checked afterwards, so that the need is known."""
-    per_chip = chip.integer("structure.cores")
-    slices: list[CoreSlice] = []
-    begun: list[CoreSlice] = []
-    core = 0
-    for population in program.populations:
-        if population.kind == "input":
-            continue
-        first = 0
+class _Filler:
+    """Fills cores that are counted on without end; the number of chips is checked afterwards, so the need is known."""
+
+    def __init__(self, memory: CoreMemory) -> None:
+        self.memory, self.chip = memory, memory.chip
+        self.cores = memory.chip.integer("structure.cores")
+        self.slices: list[CoreSlice] = []
+        self.full: dict[int, _Shortage] = {}  # chips left before their last core, and why
+        self._begun: list[CoreSlice] = []
+        self._where = (0, 0)
+        self._neurons, self._synapses = 0, 0  # of the chip
+
+    def fill(self, population: Population) -> None:
+        """Place all neurons of a population from the core that was begun on."""
+        first, guess = 0, 1
         while first < population.n:
-            where = divmod(core, per_chip) if per_chip else (0, core)
-            last = _largest(program, chip, begun, population, first, where)
+            last = self._largest(population, first, guess)
             if last > first:
-                begun.append(CoreSlice(population.name, first, last, *where))
-                slices.append(begun[-1])
-                first = last
-            elif not begun:
-                raise _too_large(program, chip, CoreSlice(population.name, first, first + 1, *where))
-            if first < population.n:
-                begun, core = [], core + 1
-    return slices
+                self._add(CoreSlice(population.name, first, last, *self._where))
+                guess, first = last - first, last
+            elif not self._begun:
+                self._leave_chip(population, first)
+            if first < population.n and self._begun:
+                self._leave_core()
 
+    def _largest(self, population: Population, first: int, guess: int) -> int:
+        """The end of the largest slice from `first` that still fits beside what was begun; `first` where none does.
 
-def _largest(
-    program: Program, chip: Chip, begun: Sequence[CoreSlice], population: Population, first: int, where: tuple[int, int]
-) -> int:
-    """The end of the largest slice from `first` that still fits beside what was begun; `first` where none does."""
-    low, high = first, population.n
-    while low < high:
-        middle = (low + high + 1) // 2
-        part = CoreSlice(population.name, first, middle, *where)
-        if not _shortages(program, chip, [*begun, part]):
-            low = middle
+        Looks around `guess` neurons first, doubling its steps: a slice is mostly as large as the last one.
+        """
+
+        def fits(last: int) -> bool:
+            return not self._shortages(CoreSlice(population.name, first, last, *self._where))
+
+        low, high, step = first, population.n, 1
+        at = min(first + guess, high)
+        if fits(at):
+            low = at
+            while low < high:
+                at = min(low + step, high)
+                if not fits(at):
+                    high = at - 1
+                    break
+                low, step = at, 2 * step
         else:
-            high = middle - 1
-    return low
+            high = at - 1
+            while high > low:
+                at = max(high - step, low)
+                if at == low or fits(at):
+                    low = at
+                    break
+                high, step = at - 1, 2 * step
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle - 1)
+        return low
 
+    def _shortages(self, part: CoreSlice) -> list[_Shortage]:
+        """What this slice, beside what was begun, overdraws: of the core, and of the chip with all that lies on it."""
+        chip, slices = self.chip, [*self._begun, part]
+        drawn: dict[str, int] = {}
+        for (kind, _), bits in self.memory.needs(slices).items():
+            pool = self.memory.pools[kind][0]
+            drawn[pool] = drawn.get(pool, 0) + bits
+        found = [
+            _Shortage(f"bits of {name}", drawn[name], size)
+            for name, size in sorted(set(self.memory.pools.values()), key=str)
+            if size is not None and drawn.get(name, 0) > size
+        ]
+        neurons = sum(part.last - part.first for part in slices)
+        table = (
+            ("neurons", neurons, "structure.neurons_per_core", False),
+            ("neurons", self._neurons + part.last - part.first, "structure.neurons_per_chip", True),
+            ("synapses", self._synapses + self.memory.synapses(part), "structure.synapses_per_chip_max", True),
+        )
+        for what, need, key, of_chip in table:
+            limit = chip.integer(key)
+            if limit is not None and need > limit:
+                found.append(_Shortage(what, need, limit, of_chip))
+        axons = chip.integer("structure.axons_in_per_core")
+        if axons is not None and not found and (need := self.memory.axons_in(slices)) > axons:
+            found.append(_Shortage("input axons", need, axons))
+        return found
 
-def _shortages(program: Program, chip: Chip, slices: Sequence[CoreSlice]) -> list[_Shortage]:
-    """The resources of a core that these slices overdraw."""
-    pool = pools(chip)
-    drawn: dict[str, int] = {}
-    for (kind, _), bits in core_needs(program, chip, slices).items():
-        drawn[pool[kind][0]] = drawn.get(pool[kind][0], 0) + bits
-    neurons = sum(part.last - part.first for part in slices)
-    table = [
-        ("neurons", neurons, chip.integer("structure.neurons_per_core")),
-        ("input axons", axons_in(program, slices), chip.integer("structure.axons_in_per_core")),
-        *((f"bits of {name}", drawn.get(name, 0), size) for name, size in sorted(set(pool.values()), key=str)),
-    ]
-    return [_Shortage(what, need, limit) for what, need, limit in table if limit is not None and need > limit]
+    def _add(self, part: CoreSlice) -> None:
+        self.slices.append(part)
+        self._begun.append(part)
+        self._neurons += part.last - part.first
+        self._synapses += self.memory.synapses(part)
 
+    def _leave_core(self) -> None:
+        chip, core = self._where
+        self._begun = []
+        if self.cores is not None and core + 1 == self.cores:
+            self._next_chip()
+        else:
+            self._where = (chip, core + 1)
 
-def _too_large(program: Program, chip: Chip, part: CoreSlice) -> CapacityError:
-    shortage = _shortages(program, chip, [part])[0]
-    return CapacityError(
-        "one neuron with its synapses is too large for a core",
-        where=f"layer '{part.population}', chip {part.chip} core {part.core}",
-        need=f"{shortage.need:,} {shortage.resource}", limit=f"{shortage.limit:,}",
-        remedy="Give the neuron fewer inputs, or split its inputs over several layers.",
-    )  # fmt: skip
-
-
-def _check_cores(slices: Sequence[CoreSlice], chip: Chip, chips: int) -> None:
-    cores = chip.integer("structure.cores")
-    if cores is None or not slices:
-        return
-    used = slices[-1].chip * cores + slices[-1].core + 1
-    if used > cores * chips:
-        beyond = next(part for part in slices if part.chip >= chips)
+    def _leave_chip(self, population: Population, first: int) -> None:
+        """Go on to an empty chip where only this chip's totals are in the way; CapacityError where a core's are."""
+        part = CoreSlice(population.name, first, first + 1, *self._where)
+        shortage = min(self._shortages(part), key=lambda found: found.of_chip)
+        if shortage.of_chip and self._neurons and self.cores is not None:
+            self.full[self._where[0]] = shortage
+            self._next_chip()
+            return
         raise CapacityError(
-            f"the network does not fit on {chips} {chip.name}",
-            where=f"layer '{beyond.population}' from neuron {beyond.first} on", need=f"{used} cores",
-            limit=f"{cores * chips} cores",
-            remedy=f"Ask for {-(-used // cores)} chips, or make the layer smaller.",
+            "one neuron with its synapses is too large for a core",
+            where=f"layer '{part.population}', chip {part.chip} core {part.core}",
+            need=f"{shortage.need:,} {shortage.resource}", limit=f"{shortage.limit:,}",
+            remedy="Give the neuron fewer inputs, or split its inputs over several layers.",
         )  # fmt: skip
 
-
-def _check_totals(program: Program, slices: Sequence[CoreSlice], chip: Chip) -> None:
-    """Neurons and synapses of each chip against its totals."""
-    for number in sorted({part.chip for part in slices}):
-        parts = [part for part in slices if part.chip == number]
-        neurons = {part: part.last - part.first for part in parts}
-        synapses = {
-            part: sum(_synapses(c, part) for c in program.connections if c.post == part.population) for part in parts
-        }
-        for what, key, counts in (
-            ("neurons", "structure.neurons_per_chip", neurons),
-            ("synapses", "structure.synapses_per_chip_max", synapses),
-        ):
-            limit, need = chip.integer(key), sum(counts.values())
-            if limit is not None and need > limit:
-                largest = max(parts, key=lambda part: counts[part])
-                raise CapacityError(
-                    f"too many {what} on chip {number}", where=f"layer '{largest.population}', the largest",
-                    need=f"{need:,} {what}", limit=f"{limit:,} {what}", remedy="Make the layer smaller.",
-                )  # fmt: skip
+    def _next_chip(self) -> None:
+        self._where = (self._where[0] + 1, 0)
+        self._neurons = self._synapses = 0
 
 
-def _synapses(connection: Connection, part: CoreSlice) -> int:
-    return int(connection.fan_out(part.first, part.last).sum())
+def _check_chips(filler: _Filler, chip: Chip, chips: int) -> None:
+    """CapacityError where the slices go beyond the chips: in cores, or in chips where a chip's total was reached."""
+    slices, cores = filler.slices, chip.integer("structure.cores")
+    beyond = next((part for part in slices if part.chip >= chips), None)
+    if beyond is None or cores is None:
+        return
+    used = slices[-1].chip + 1
+    total = next((shortage for number, shortage in filler.full.items() if number < chips), None)
+    words = f", each with at most {total.limit:,} {total.resource}" if total else ""
+    raise CapacityError(
+        f"the network does not fit on {chips} {chip.name}{words}",
+        where=f"layer '{beyond.population}' from neuron {beyond.first} on",
+        need=f"{used} chips" if total else f"{slices[-1].chip * cores + slices[-1].core + 1} cores",
+        limit=f"{chips} chips" if total else f"{cores * chips} cores",
+        remedy=f"Ask for {used} chips, or make the layer smaller.",
+    )  # fmt: skip
