@@ -24,6 +24,7 @@ from neurotrain_hw.program import Program
 from neurotrain_hw.program_check import check_inputs
 from neurotrain_hw.program_file import save_program
 from neurotrain_hw.simulator.run import Run
+from neurotrain_hw.synapses import PackedWeights
 
 WORKER = Path(__file__).parent / "worker" / "run.py"
 ThirdFactors = Mapping[str, npt.NDArray[np.int32]]
@@ -45,10 +46,11 @@ def simulate(
     """Run a program in Lava for `steps` steps; what comes back is as from the simulator, without counters.
 
     `inputs`: a stream for each input population; after a short one comes silence, a missing one is silent. `record`:
-    keys `<population>.spikes`, `.u`, `.v`, `.y1`, `.y2` and `<connection>.weights@epochs` (`tag_1`, `tag_2`
-    likewise); by default the spikes of the program's outputs. Weights, tags and traces of learning connections always
-    come back (traces only where `learn`). `third_factors`: per three-factor connection, int32 (3, steps, n_post), the
-    y1, y2 and y3 delivered at each step in place of a modulator's. `timeout_s` None: 120 s and 0.25 s a step.
+    keys `<population>.spikes`, `.<state>` (`STATES` of its kind), `.y1`, `.y2` and `<connection>.weights@epochs`
+    (`tag_1`, `tag_2` likewise); by default the spikes of the program's outputs. Weights, tags and traces of learning
+    connections always come back (traces only where `learn`). `third_factors`: per three-factor connection, int32
+    (3, steps, n_post), the y1, y2 and y3 delivered at each step in place of a modulator's. `timeout_s` None: 120 s
+    and 0.25 s a step.
     `python`: another interpreter than that of the installed environment.
     Raises UnsupportedError for what Lava cannot express, LavaUnavailableError, and LavaRunError with Lava's last lines.
     """
@@ -119,7 +121,7 @@ def _write_job(
         "third_factors": {name: f"f{number}" for number, name in enumerate(factors)},
         "record": [{"key": key, "file": file} for key, file in files.items()],
     }
-    save_program(program, folder / "program.nhw")
+    save_program(_unpacked(program), folder / "program.nhw")
     np.savez(folder / "inputs.npz", **arrays)  # type: ignore[arg-type]
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     return files
@@ -185,6 +187,12 @@ def _tail(folder: Path) -> str:
         if text:
             return ":\n  " + "\n  ".join(text.splitlines()[-_TAIL:]) + "\n"
     return ""
+
+
+def _unpacked(program: Program) -> Program:
+    """The same program with dense weights as plain integers; those that the chip truncated stay as they are."""
+    packed = [c for c in program.connections if isinstance(c.weights, PackedWeights)]
+    return program.with_weights({c.name: c.matrix() for c in packed}) if packed else program
 
 
 def _stream(program: Program, inputs: Mapping[str, EventStream], name: str, steps: int) -> EventStream:

@@ -6,12 +6,21 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.program import Connection, Plasticity, Population, Program
+from neurotrain_hw.errors import UnsupportedError
+from neurotrain_hw.program import PARAMETERS, STATES, Arithmetic, Connection, Plasticity, Population, Program
 from neurotrain_hw.rules import parse_sum
+from neurotrain_hw.synapses import Convolution
 
 HISTORIES = ("weights", "tag_1", "tag_2")
-_INT16 = 2**15 - 1
+_INT8, _INT16 = 2**7 - 1, 2**15 - 1
+_EXACT_IN_FLOAT = 2**53
+_SHARED = {
+    "lif_reset": ("reset_interval", "reset_offset"),
+    "atrlif": ("theta_step",),
+    "delta": ("cum_error",),
+    "sigma_delta": ("cum_error", "relu"),
+}
+"""Per kind: what the arithmetic of Lava's model takes once for all neurons."""
 
 
 def check_program(program: Program, given_factors: Iterable[str]) -> None:
@@ -24,30 +33,63 @@ def check_program(program: Program, given_factors: Iterable[str]) -> None:
     for connection in program.connections:
         if connection.plasticity is not None:
             _check_plasticity(program, connection, connection.plasticity, set(given_factors))
+        if connection.conv is not None:
+            _check_convolution(connection, connection.conv)
 
 
 def recordable(program: Program) -> list[str]:
     """All keys that `record` accepts for a program."""
     keys = []
     for p in program.populations:
-        names = ["spikes"] if p.kind == "input" else ["spikes", "u", "v"]
-        keys += [f"{p.name}.{key}" for key in names + (["y1", "y2"] if p.modulator else [])]
+        keys += [f"{p.name}.{key}" for key in ("spikes", *STATES[p.kind], *(("y1", "y2") if p.modulator else ()))]
     for c in program.connections:
         keys += [f"{c.name}.{key}@epochs" for key in HISTORIES if c.plasticity is not None]
     return keys
 
 
 def _check_population(population: Population) -> None:
-    where = f"population '{population.name}' ({population.kind})"
-    if population.kind == "lif_reset":
-        for key in ("reset_interval", "reset_offset"):
-            if np.unique(population.parameter(key)).size > 1:
-                raise UnsupportedError(f"Lava's LIFReset has one {key} for all neurons", where=where)
-        if population.parameter("reset_interval").min() < 1:
-            raise ValueRangeError("a reset interval below 1", where=where, need="at least 1 step")
-    for key in () if population.kind == "input" else ("bias_mant", "bias_exp"):
-        if np.abs(population.parameter(key).astype(np.int64)).max() > _INT16:
+    where, kind = f"population '{population.name}' ({population.kind})", population.kind
+    if kind == "lif_refractory":
+        raise UnsupportedError(
+            "Lava has LIFRefractory in floating point only", where=where,
+            remedy="Run it in the simulator, or use kind 'lif' where refractory_period is 0.",
+        )  # fmt: skip
+    if population.arithmetic != Arithmetic():
+        raise UnsupportedError(
+            f"Lava's neurons have one arithmetic, not {population.arithmetic}", where=where, need=str(Arithmetic()),
+            remedy="Run it in the simulator, or give the population the default Arithmetic().",
+        )  # fmt: skip
+    for key in _SHARED.get(kind, ()):
+        if np.unique(population.parameter(key)).size > 1:
+            raise UnsupportedError(
+                f"Lava has one {key} for all neurons of a population", where=where,
+                remedy="Make one population for each value.",
+            )  # fmt: skip
+    for key in ("bias_mant", "bias_exp"):
+        if key in PARAMETERS[kind] and np.abs(population.parameter(key).astype(np.int64)).max() > _INT16:
             raise UnsupportedError(f"Lava keeps {key} in 16 bits", where=where, limit=_INT16)
+
+
+def _check_convolution(connection: Connection, geometry: Convolution) -> None:
+    where, kernel = f"conv '{connection.name}'", connection.matrix()
+    if connection.weight_exp != 0:
+        raise UnsupportedError(
+            f"Lava's Conv ignores weight_exp, which is {connection.weight_exp}", where=where, need=0,
+            remedy="Shift the integers of the kernel instead, or run it in the simulator.",
+        )  # fmt: skip
+    sizes = (*kernel.shape[1:3], *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups)
+    if max(sizes) > _INT8:
+        raise UnsupportedError(
+            "Lava keeps kernel size, stride, padding, dilation and groups in 8 bits", where=where, need=max(sizes),
+            limit=_INT8, remedy="Use smaller ones, or run it in the simulator.",
+        )  # fmt: skip
+    largest = int(np.abs(kernel.astype(np.int64)).sum(axis=(1, 2, 3)).max())
+    if connection.num_message_bits and largest << 31 > _EXACT_IN_FLOAT:
+        raise UnsupportedError(
+            "Lava sums convolutions in floating point, which is not exact for graded values of 32 bits and weights "
+            "of this size", where=where, need=f"a sum of magnitudes of {largest} for one output channel",
+            limit=_EXACT_IN_FLOAT >> 31, remedy="Use smaller weights, or run it in the simulator.",
+        )  # fmt: skip
 
 
 def _check_plasticity(program: Program, connection: Connection, plasticity: Plasticity, given: set[str]) -> None:

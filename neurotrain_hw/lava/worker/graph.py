@@ -1,34 +1,24 @@
 """Builds Lava's process graph from the document of a program file and a job."""
 
 import json
-import zipfile
-from pathlib import Path
 
 import numpy as np
+from document import dense_weights, read_program, sparse_weights
 from lava.magma.core.learning.learning_rule import Loihi2FLearningRule, Loihi3FLearningRule
+from lava.proc.conv.process import Conv
 from lava.proc.dense.models import PyDelayDenseModelBitAcc, PyDenseModelBitAcc
 from lava.proc.dense.process import DelayDense, Dense, LearningDense
 from lava.proc.io.source import PySendModelFixed, RingBuffer
-from lava.proc.lif.process import LIF, LIFReset, TernaryLIF
-from lava.proc.sparse.models import PySparseModelBitAcc
-from lava.proc.sparse.process import Sparse
+from lava.proc.sparse.models import PyDelaySparseModelBitAcc, PySparseModelBitAcc
+from lava.proc.sparse.process import DelaySparse, Sparse
 from lava.utils.weightutils import SignMode
-from processes import (
-    ModulatedLIF,
-    RecordedLearningDense,
-    RecordedLif,
-    RecordedLifReset,
-    RecordedModulatedLif,
-    RecordedTernaryLif,
-    Recorder,
-    recorder_model,
-)
-from scipy.sparse import csr_matrix
+from neurons import GRADED_KINDS, STATES, in_ports, neurons
+from processes import CheckedConv, ModulatedLIF, RecordedLearningDense, Recorder, recorder_model
 
 SIGNS = {"mixed": SignMode.MIXED, "excitatory": SignMode.EXCITATORY, "inhibitory": SignMode.INHIBITORY}
-OUT_PORTS = {"spikes": "s_out", "error": "s_out_error", "y1": "s_out_y1", "y2": "s_out_y2"}
-IN_PORTS = {"current": "a_in", "signal": "signal_in"}
+OUT_PORTS = {"spikes": "s_out", "error": "s_out_error"}
 FACTORS = ("y1", "y2", "y3")
+THIRD_FACTORS = {"y1": "y1", "y2": "y2"}
 TRACES = ("x1", "x2", "y1", "y2", "y3")
 
 
@@ -46,7 +36,9 @@ class Graph:
         self.files = {row["key"]: row["file"] for row in self.job["record"]}
         self.models = {}
         program = read_program(folder / "program.nhw")
-        self.neurons = {p["name"]: int(np.prod(p["shape"])) for p in program["populations"]}
+        self.shapes = {p["name"]: tuple(p["shape"]) for p in program["populations"]}
+        self.neurons = {name: int(np.prod(shape)) for name, shape in self.shapes.items()}
+        self.graded = {p["name"] for p in program["populations"] if p["kind"] in GRADED_KINDS}
         self.arrays = np.load(folder / "inputs.npz", allow_pickle=False)
         self.populations = {p["name"]: self._population(p) for p in program["populations"]}
         for population in program["populations"]:
@@ -66,29 +58,14 @@ class Graph:
         return self._add(RingBuffer(data=np.ascontiguousarray(values.T, np.int32)), PySendModelFixed)
 
     def _population(self, p):
-        name, kind, n = p["name"], p["kind"], self.neurons[p["name"]]
-        if kind == "input":
+        name, n = p["name"], self.neurons[p["name"]]
+        if p["kind"] == "input":
             return self._source(self._input(name, n))
-        common = {"shape": (n,), "du": _compact(p, "du"), "dv": _compact(p, "dv")}
-        common["bias_mant"], common["bias_exp"] = _full(p, "bias_mant", n), _full(p, "bias_exp", n)
-        reset = None
-        if kind == "lif_reset":
-            reset = (_compact(p, "reset_interval"), _compact(p, "reset_offset"))
-        if p["modulator"] is not None:
-            process = ModulatedLIF(**common, vth=_compact(p, "vth"), modulator=p["modulator"], reset=reset)
-            model = RecordedModulatedLif
-        elif kind == "lif":
-            process, model = LIF(**common, vth=_compact(p, "vth")), RecordedLif
-        elif kind == "lif_reset":
-            process = LIFReset(**common, vth=_compact(p, "vth"), reset_interval=reset[0], reset_offset=reset[1])
-            model = RecordedLifReset
-        else:
-            process, model = TernaryLIF(**common), RecordedTernaryLif
-            for key in ("vth_lo", "vth_hi"):  # Lava declares them with shape (1,), its arithmetic takes one per neuron
-                getattr(process, key).shape, getattr(process, key).init = (n,), _full(p, key, n)
+        process, model = neurons(p)
+        variables = dict(STATES[p["kind"]], **(THIRD_FACTORS if p["modulator"] is not None else {}))
         process.proc_params["states"] = {
-            state: self._file(f"{name}.{state}", (self.steps, n), np.int32)
-            for state in ("u", "v", "y1", "y2")
+            variable: self._file(f"{name}.{state}", (self.steps, n), np.int32)
+            for state, variable in variables.items()
             if f"{name}.{state}" in self.files
         }
         return self._add(process, model)
@@ -102,24 +79,39 @@ class Graph:
         return values
 
     def _connection(self, c):
-        options = {"num_message_bits": c["num_message_bits"], "weight_exp": c["weight_exp"]}
-        options["num_weight_bits"] = c["num_weight_bits"]
-        weights = c["weights"].astype(np.int32)
+        source = getattr(self.populations[c["pre"]], OUT_PORTS[c["pre_port"]])
+        target = in_ports(self.populations[c["post"]])[c["port"]]
+        if c["kind"] == "conv":
+            shape = self.shapes[c["pre"]]
+            process = self._add(Conv(**_conv_options(c), input_shape=shape), CheckedConv)
+            source.reshape(shape).connect(process.s_in)
+            process.a_out.flatten().connect(target)
+            return
+        process = self._synapses(c)
+        if process is not None:
+            source.connect(process.s_in)
+            process.a_out.connect(target)
+
+    def _synapses(self, c):
+        """The process of a connection with a matrix; None where it has no synapse (Lava cannot build an empty one)."""
+        options = {key: c[key] for key in ("num_message_bits", "weight_exp", "num_weight_bits")}
         if c["sign_mode"] is not None:
             options["sign_mode"] = SIGNS[c["sign_mode"]]
         if c["plasticity"] is not None:
-            process = self._learning(c, weights, options)
-        elif c["kind"] == "delay_dense":
+            return self._learning(c, dense_weights(c), options)
+        if c["kind"] == "delay_dense":
             delays = c["delays"].astype(int)  # Lava refuses int32
-            process = DelayDense(weights=weights, delays=delays, max_delay=c["max_delay"], **options)
-            self._add(process, PyDelayDenseModelBitAcc)
-        elif c["kind"] == "sparse" and weights.any():  # Lava cannot build an empty sparse matrix; zeros are zeros
-            process = self._add(Sparse(weights=csr_matrix(weights), **options), PySparseModelBitAcc)
-        else:
-            process = self._add(Dense(weights=weights, **options), PyDenseModelBitAcc)
-        pre, post = self.populations[c["pre"]], self.populations[c["post"]]
-        getattr(pre, OUT_PORTS[c["pre_port"]]).connect(process.s_in)
-        process.a_out.connect(getattr(post, IN_PORTS[c["port"]]))
+            process = DelayDense(weights=dense_weights(c), delays=delays, max_delay=c["max_delay"], **options)
+            return self._add(process, PyDelayDenseModelBitAcc)
+        if c["kind"] == "dense":
+            return self._add(Dense(weights=dense_weights(c), **options), PyDenseModelBitAcc)
+        weights, delays = sparse_weights(c)
+        if not weights.nnz:
+            return None
+        if delays is None:
+            return self._add(Sparse(weights=weights, **options), PySparseModelBitAcc)
+        process = DelaySparse(weights=weights, delays=delays, max_delay=c["max_delay"], **options)
+        return self._add(process, PyDelaySparseModelBitAcc)
 
     def _learning(self, c, weights, options):
         plasticity, name, post = c["plasticity"], c["name"], self.populations[c["post"]]
@@ -169,7 +161,8 @@ class Graph:
             port = f"in_{number}"
             ports[port], sources[port] = self.neurons[name], process.s_out
             if f"{name}.spikes" in self.files:
-                files[port] = self._file(f"{name}.spikes", (self.steps, self.neurons[name]), np.int8)
+                width = np.int32 if name in self.graded else np.int8
+                files[port] = self._file(f"{name}.spikes", (self.steps, self.neurons[name]), width)
         recorder = self._add(Recorder(ports=ports, files=files), recorder_model(ports))
         for port, source in sources.items():
             source.connect(getattr(recorder, port))
@@ -185,29 +178,7 @@ class Graph:
         return path
 
 
-def read_program(path: Path):
-    """The document of a program file (program_file.py), with its arrays in place of the references to them."""
-    with zipfile.ZipFile(path) as archive:
-        document = json.loads(archive.read("program.json").decode("utf-8"))
-        return _resolve(document["program"], archive)
-
-
-def _resolve(value, archive):
-    if isinstance(value, dict) and set(value) == {"array", "type", "shape"}:
-        with archive.open(f"{value['array']}.npy") as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
-    if isinstance(value, dict):
-        return {k: _resolve(v, archive) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_resolve(v, archive) for v in value]
-    return value
-
-
-def _compact(population, key):
-    """A parameter as one int where all neurons agree, else int64 (n,): Lava passes these on without a cast."""
-    value = np.asarray(population["parameters"][key], np.int64)
-    return int(value.flat[0]) if np.all(value == value.flat[0]) else value
-
-
-def _full(population, key, n):
-    return np.broadcast_to(np.asarray(population["parameters"][key], np.int32), (n,)).copy()
+def _conv_options(c):
+    pairs = {key: tuple(c["conv"][key]) for key in ("stride", "padding", "dilation")}
+    options = {"groups": c["conv"]["groups"], "num_message_bits": c["num_message_bits"]}
+    return {"weight": dense_weights(c), **pairs, **options}

@@ -13,9 +13,15 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from lava.proc.atrlif.models import PyATRLIFModelFixed
+from lava.proc.conv.models import PyConvModelFixed
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc, PyTernLifModelFixed
 from lava.proc.lif.process import LIF
+from lava.proc.resfire.models import PyRFZeroModelFixed
+from lava.proc.rf.models import PyRFModelFixed
+from lava.proc.rf_iz.models import PyRF_IZModelFixed
+from lava.proc.sdn.models import PyDeltaModelFixed, PySigmaDeltaModelFixed, PySigmaModelFixed
 
 STATE_MAX = 2**23 - 1
 FACTOR_MAX = 127
@@ -48,7 +54,7 @@ class ModulatedLIF(LIF):
 
 
 class StateRecording:
-    """Writes the Vars named in `proc_params["states"]` ({name: file}) into one row of their files at every step."""
+    """Writes the Vars named in `proc_params["states"]` ({Var: file}) into one row of their files at every step."""
 
     def run_spk(self):
         super().run_spk()
@@ -94,6 +100,43 @@ class RecordedLifReset(StateRecording, PyLifResetModelBitAcc):
 
 class RecordedTernaryLif(StateRecording, PyTernLifModelFixed):
     pass
+
+
+class RecordedAtrlif(StateRecording, PyATRLIFModelFixed):
+    pass
+
+
+class RecordedSigma(StateRecording, PySigmaModelFixed):
+    pass
+
+
+class RecordedDelta(StateRecording, PyDeltaModelFixed):
+    pass
+
+
+class RecordedSigmaDelta(StateRecording, PySigmaDeltaModelFixed):
+    pass
+
+
+class RecordedRf(StateRecording, PyRFModelFixed):
+    pass
+
+
+class RecordedRfIz(StateRecording, PyRF_IZModelFixed):
+    pass
+
+
+class RecordedRfZero(StateRecording, PyRFZeroModelFixed):
+    pass
+
+
+class CheckedConv(PyConvModelFixed):
+    """Lava sums in floating point and casts to 32 bits; beyond them the result of that cast is not defined."""
+
+    def clamp_precision(self, x):
+        if x.min() <= np.iinfo(np.int32).min or x.max() >= np.iinfo(np.int32).max:
+            raise OverflowError("a convolution's sum leaves 32 bits at this step; Lava has no defined result for that")
+        return super().clamp_precision(x)
 
 
 class RecordedLearningDense(FinalRecording, PyLearningDenseModelBitApproximate):
