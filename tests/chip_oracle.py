@@ -10,7 +10,7 @@ from neurotrain_hw.program import Program
 def chip_spikes(program: Program, spikes: np.ndarray) -> dict[str, np.ndarray]:
     """The program on one sample (T, n) in Python integers: Dense and LIFReset of Lava, equation by equation.
 
-    One step of delay per connection, weights as given, u' = tz(u (4095 - du), 12) + (a << 6),
+    One step of delay per connection, weights as the chip holds them, u' = tz(u (4095 - du), 12) + (a << 6),
     v' = clip(tz(v (4096 - dv), 12) + u' + bias), spike where v' > vth << 6, then v = 0; u and v are 0 before step
     t with t % interval == offset % interval. Returns the window d+1..d+T of each population.
     """
@@ -20,7 +20,7 @@ def chip_spikes(program: Program, spikes: np.ndarray) -> dict[str, np.ndarray]:
     for connection in program.connections:
         p = program.population(connection.post)
         u, v = [0] * p.n, [0] * p.n
-        weights, out = connection.weights.tolist(), np.zeros((total, p.n), int)
+        weights, out = connection.matrix().tolist(), np.zeros((total, p.n), int)
         parameter = {key: p.parameter(key).tolist() for key in p.parameters}
         for t in range(1, total + 1):
             source = sent[connection.pre][t - 2] if t > 1 else np.zeros(len(weights[0]), int)

@@ -43,6 +43,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "chip.kind": ("digital-async", "digital-sync", "digital-async-sync", "mixed-signal", "manycore-cpu"),
     "chip.time_model": ("timestep", "event", "continuous", "single-pass"),
     "synapse.weight_signed_modes": ("mixed", "excitatory", "inhibitory"),
+    "neuron.threshold": ("above", "reached"),
+    "neuron.u_overflow": ("wrap_once", "wrap", "saturate"),
+    "neuron.v_overflow": ("saturate", "wrap"),
     "learning.rule_family": (
         "none",
         "sum-of-products",
@@ -183,6 +186,9 @@ neuron.leak                            text       how the membrane decays
 neuron.threshold_bits                  integer    bits of a threshold without exponent
 neuron.threshold_mant_bits             integer    bits of a threshold's mantissa
 neuron.threshold_exp                   integer    threshold = mantissa << this
+neuron.threshold                       text       where a membrane spikes: above its threshold, or where it reaches it
+neuron.u_overflow                      text       what happens to a synaptic current beyond its bits
+neuron.v_overflow                      text       what happens to a membrane potential beyond its bits
 neuron.bias_mant_bits                  integer    bits of a bias's mantissa, with its sign
 neuron.bias_exp_bits                   integer    bits of a bias's exponent
 neuron.reset                           texts      what a spike does to the membrane

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.neurons import DECAY_ONE, VTH_MAX, VTH_SHIFT, Lif
+from neurotrain_hw.compiler.neurons import DECAY_ONE, VTH_MAX, VTH_SHIFT, Lif, chip_arithmetic
 from neurotrain_hw.compiler.quantise import QuantisedWeights
 from neurotrain_hw.errors import ValueRangeError
 
-STATE_LIMIT = 1 << 23  # u wraps and v saturates here (lava proc/lif/models.py)
+STATE_LIMIT = 1 << 23  # u and v overflow here (lava proc/lif/models.py)
 _VTH_WANTED = 1 << 12  # mantissas of 11 to 12 bits: rounded by less than 0.025 %, and room above for u and v
 _EXP_MAX = 7
 
@@ -66,20 +66,22 @@ def range_notes(
     low, high = _exponents(chip)
     if not low <= weight_exp <= high:
         raise ValueRangeError(f"a weight_exp of {weight_exp}", where=where, need=f"{low}..{high}")
-    notes = []
+    notes, arithmetic = [], chip_arithmetic(chip)
+    u_words = "saturates" if arithmetic.u_overflow == "saturate" else "wraps around"
+    v_words = "saturates" if arithmetic.v_overflow == "saturate" else "wraps around"
     if -weight_exp > _exact_shift(weights):
         notes.append(f"{where}: weight_exp {weight_exp} floors every weighted sum to a multiple of 2^{-weight_exp}")
     peak = _peak(weights) * 2.0 ** (weight_exp + VTH_SHIFT)
     if peak >= STATE_LIMIT:
         notes.append(
-            f"{where}: the current wraps around where all inputs of one sign fire in the same step "
+            f"{where}: the current {u_words} where all inputs of one sign fire in the same step "
             f"(up to {peak:.0f}, limit {STATE_LIMIT})"
         )
     hold = _inhibited_steps(weights, weight_exp, dv, bias, steps)
     if hold is not None:
         below = STATE_LIMIT / (float(vth.max()) * (1 << VTH_SHIFT))
         notes.append(
-            f"{where}: the membrane saturates {below:.0f} thresholds below 0; at worst, all inhibitory inputs of one "
+            f"{where}: the membrane {v_words} {below:.0f} thresholds below 0; at worst, all inhibitory inputs of one "
             f"neuron firing together, it gets there in {hold} steps"
         )
     return notes

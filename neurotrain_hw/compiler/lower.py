@@ -13,6 +13,7 @@ from neurotrain_hw.compiler.neurons import (
     DECAY_MAX,
     Lif,
     bias_parts,
+    chip_arithmetic,
     decay_mantissa,
     lif_of,
     rounding_note,
@@ -32,7 +33,8 @@ def compile_graph(graph: Graph, chip: Chip, *, steps: int, weight_exp: int | Non
 
     `steps`: steps T of a sample; the layer of depth d works on it in steps d+1 .. d+T and is reset before them.
     `weight_exp`: the shift of all connections; None chooses one per layer. Populations bear the names of the LIF
-    nodes, connections those of the weight nodes. `Program.notes` holds what rounding did, in numbers.
+    nodes, connections those of the weight nodes; weights are packed as the chip stores them. The chip's file says
+    where a neuron spikes and how it overflows. `Program.notes` holds what rounding did, in numbers.
     Raises UnsupportedError for what cannot be lowered exactly (node, reason, remedy), ValueRangeError for weights
     that all become zero and for parameters out of range.
     """
@@ -87,11 +89,11 @@ def _lower_layer(
     for key in ("dv", "vth"):
         if isinstance(parameters[key], np.ndarray):
             notes.append(f"{layer.neurons}: {key} differs between neurons, which Lava's own LIF process cannot hold")
-    population = Population(layer.neurons, "lif_reset", (lif.n,), parameters)
+    population = Population(layer.neurons, "lif_reset", (lif.n,), parameters, arithmetic=chip_arithmetic(chip))
     connection = Connection(
         layer.weights, "dense", before, layer.neurons, weights.chip_weights, weight_exp=exp,
         num_weight_bits=weights.stored_bits, sign_mode=weights.sign_mode,
-    )  # fmt: skip
+    ).packed()  # fmt: skip
     return population, connection, lif.gain * unit, notes
 
 

@@ -8,13 +8,15 @@ unit = scale / (grid * 2^weight_exp * 2^6) of the weighted sum: the gain is fold
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import NodeMeaning
+from neurotrain_hw.program import Arithmetic
 
 DECAY_ONE = 4096  # 12 bits
 DECAY_MAX = 4095
@@ -25,6 +27,17 @@ BIAS_EXP_MAX = 7
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+
+
+def chip_arithmetic(chip: Chip) -> Arithmetic:
+    """Where the chip's LIF spikes and what overflow does to it, as its file says; Lava's way where it says nothing."""
+    lava = Arithmetic()
+    threshold, u, v = (chip.text(f"neuron.{key}") for key in ("threshold", "u_overflow", "v_overflow"))
+    return Arithmetic(
+        threshold=cast(Literal["above", "reached"], threshold or lava.threshold),
+        u_overflow=cast(Literal["wrap_once", "wrap", "saturate"], u or lava.u_overflow),
+        v_overflow=cast(Literal["saturate", "wrap"], v or lava.v_overflow),
+    )
 
 
 @dataclass(frozen=True, eq=False)

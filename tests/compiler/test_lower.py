@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -13,11 +15,13 @@ from graphs import SCALE, chain, lif
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurotrain_hw.chips import load_chip
+from neurotrain_hw import EventStream, files, simulate
+from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.compiler import compile_graph
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
-from neurotrain_hw.program import Program
+from neurotrain_hw.program import Arithmetic, Program
+from neurotrain_hw.synapses import PackedWeights
 
 LOIHI2 = load_chip("loihi2")
 
@@ -90,9 +94,9 @@ def test_the_program_holds_the_networks_integers(sizes, bits, scale, beta, steps
     for k, (q, (n_pre, n_post)) in enumerate(zip(originals, pairwise(sizes), strict=True), start=1):
         connection, population = program.connection(f"l{k}_weights"), program.population(f"l{k}")
         assert connection.weights.shape == (n_post, n_pre)
-        assert np.array_equal(connection.weights, q * 2 ** (9 - bits))  # 8 bits: even numbers
+        assert np.array_equal(connection.matrix(), q * 2 ** (9 - bits))  # 8 bits: even numbers
         assert connection.num_weight_bits == bits and connection.sign_mode == "mixed"
-        assert np.array_equal(as_lava_holds(connection.weights, bits), connection.weights)
+        assert np.array_equal(as_lava_holds(connection.matrix(), bits), connection.matrix())
         unit = scale / 2 ** (9 - bits) / 2**connection.weight_exp / 64
         assert program.scales[f"l{k}"] == pytest.approx(unit, rel=1e-12)
         assert abs(population.parameters["vth"] * 64 * unit - 1) <= 32 * unit
@@ -143,8 +147,14 @@ def test_the_notes_of_the_file_come_first():
 
 
 def test_a_note_where_the_current_may_wrap():
+    program = compile_graph(strong(), LOIHI2, steps=5)
+    assert program.connection("w").weight_exp == -1
+    assert any("wraps around" in note and "16256000" in note for note in program.notes)
+
+
+def strong() -> Graph:
     """Of 2000 weights of 127 times 2, halved without loss, a current is 2000 * 254 / 2 * 64 > 2^23."""
-    graph = Graph(
+    return Graph(
         nir.NIRGraph(
             {
                 "input": nir.Input(np.array([2000])),
@@ -156,9 +166,64 @@ def test_a_note_where_the_current_may_wrap():
         ),
         Meaning(1e-3, {"w": NodeMeaning(quantisation=Quantisation(8, 1.0)), "n": NodeMeaning("zero", "euler")}),
     )
-    program = compile_graph(graph, LOIHI2, steps=5)
-    assert program.connection("w").weight_exp == -1
-    assert any("wraps around" in note and "16256000" in note for note in program.notes)
+
+
+def chip_that_says(tmp_path: Path, changes: dict[str, str]) -> Chip:
+    """Loihi 2 with other texts for some keys; an empty one is left out, with what the file says of its source."""
+    text = (files.shipped("targets") / "loihi2.toml").read_text(encoding="utf-8")
+    for key, value in changes.items():
+        text, count = re.subn(rf"^{key} = .*\n", f'{key} = "{value}"\n' if value else "", text, flags=re.M)
+        assert count == 1
+    (tmp_path / "other.toml").write_text(text, encoding="utf-8")
+    return load_chip(tmp_path / "other.toml")
+
+
+def test_the_chips_file_says_where_neurons_spike_and_how_they_overflow(tmp_path: Path) -> None:
+    for name in ("loihi1", "loihi2"):
+        program = compile_graph(chain([5, 4, 3]), load_chip(name), steps=5)
+        assert [p.arithmetic for p in program.populations] == [Arithmetic("above", "zero", "wrap_once", "saturate")] * 3
+    other = chip_that_says(tmp_path, {"threshold": "reached", "u_overflow": "saturate", "v_overflow": "wrap"})
+    program = compile_graph(chain([5, 4, 3]), other, steps=5)
+    assert program.population("input").arithmetic == Arithmetic()
+    for name in ("l1", "l2"):
+        assert program.population(name).arithmetic == Arithmetic("reached", "zero", "saturate", "wrap")
+
+
+def test_a_chip_whose_file_says_nothing_of_it_computes_as_lava_does(tmp_path: Path) -> None:
+    silent = chip_that_says(tmp_path, {"threshold": "", "u_overflow": "", "v_overflow": ""})
+    assert compile_graph(chain([5, 4]), silent, steps=5).population("l1").arithmetic == Arithmetic()
+
+
+def test_the_notes_say_saturates_where_the_chip_does(tmp_path: Path) -> None:
+    notes = compile_graph(strong(), chip_that_says(tmp_path, {"u_overflow": "saturate"}), steps=5).notes
+    assert any("the current saturates" in note and "16256000" in note for note in notes)
+
+
+def test_a_membrane_on_its_threshold_spikes_on_a_chip_that_spikes_there(tmp_path: Path) -> None:
+    """One synapse; the input's only spike takes the membrane to theta exactly, as long as vth is the weight."""
+    reached = chip_that_says(tmp_path, {"threshold": "reached"})
+    for chip, spikes in ((LOIHI2, 0), (reached, 1)):
+        program = compile_graph(chain([1, 1]), chip, steps=4)
+        weight = abs(int(program.connection("l1_weights").matrix()[0, 0]))
+        parameters = {
+            **program.population("l1").parameters,
+            "vth": weight << program.connection("l1_weights").weight_exp,
+        }
+        program = replace(
+            program, populations=(program.populations[0], replace(program.population("l1"), parameters=parameters)),
+            connections=(replace(program.connections[0], weights=np.array([[weight]])),),
+        )  # fmt: skip
+        run = simulate(
+            program, {"input": EventStream.from_dense(np.eye(4, 1, dtype=int))}, steps=4, record=["l1.spikes"]
+        )
+        assert run.spikes["l1"].count == spikes
+
+
+def test_weights_are_packed_as_the_chip_stores_them() -> None:
+    """One byte for an 8-bit synapse, half of one where 4 bits or fewer are stored."""
+    for bits, share in ((8, 1), (4, 2), (3, 2), (2, 4)):
+        weights = compile_graph(chain([30, 16], bits=bits), LOIHI2, steps=5).connection("l1_weights").weights
+        assert isinstance(weights, PackedWeights) and weights.data.shape == (30, 16 // share)
 
 
 def test_post_training_scaling_is_symmetric_and_told():
@@ -166,7 +231,7 @@ def test_post_training_scaling_is_symmetric_and_told():
     program = compile_graph(graph, LOIHI2, steps=5)
     weight = graph.nodes["l1_weights"].weight.astype(np.float64)
     step = np.abs(weight).max() / 127
-    assert np.array_equal(program.connection("l1_weights").weights, 2 * np.rint(weight / step))
+    assert np.array_equal(program.connection("l1_weights").matrix(), 2 * np.rint(weight / step))
     assert any("quantised after training" in note for note in program.notes)
 
 
