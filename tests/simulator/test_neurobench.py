@@ -14,7 +14,7 @@ import pytest
 
 from neurotrain_hw import Connection, EventStream, Population, Program, Run, simulate
 from neurotrain_hw.program import ConnectionKind
-from neurotrain_hw.synapses import PackedWeights
+from neurotrain_hw.synapses import Convolution, PackedWeights
 
 torch = pytest.importorskip("torch")
 snn = pytest.importorskip("snntorch")
@@ -161,6 +161,48 @@ def test_graded_events_are_accumulates_or_multiplications_by_the_values_of_a_ste
     assert counted["Effective_MACs"] == reached[valued].sum()
     assert counted["Effective_ACs"] == second.spike_events + reached[~valued].sum()
     assert counted["Effective_MACs"] + counted["Effective_ACs"] == first.graded_events + second.spike_events
+
+
+def test_events_of_a_convolution_are_the_taps_that_spikes_reach() -> None:
+    """Both count what lies inside the picture only, and the kernel has no zero weights."""
+    rng = np.random.default_rng(0)
+    shape, geometry = (9, 8, 2), Convolution(stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2)
+    kernel = rng.integers(1, 128, (4, 3, 2, 1)) * rng.choice([-1, 1], (4, 3, 2, 1))
+    neuron = {"du": 4095, "dv": 0, "vth": VTH, "bias_mant": 0, "bias_exp": 0}
+    program = Program(
+        "conv",
+        (
+            Population("in", "input", shape),
+            Population("out", "lif", geometry.output_shape(shape, kernel.shape), neuron),
+        ),
+        (Connection("w", "conv", "in", "out", kernel.astype(np.int16), conv=geometry),),
+    )
+    data = (rng.random((STEPS, *shape)) < 0.1).astype(np.int32)
+    stream = EventStream.from_dense(data.reshape(STEPS, -1))
+    run = simulate(program, {"in": stream}, steps=STEPS + 1, record=["out.spikes"])
+
+    layer = torch.nn.Conv2d(
+        2, 4, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2, bias=False
+    )  # fmt: skip
+    flipped = kernel[:, ::-1, ::-1].transpose(0, 3, 1, 2) << 6
+    layer.weight.data = torch.from_numpy(flipped.copy()).float()
+    neurons = snn.Leaky(
+        beta=1.0, threshold=float(VTH << 6), reset_mechanism="zero", reset_delay=False, init_hidden=True, output=True
+    )
+    model = models.SNNTorchModel(torch.nn.Sequential(layer, neurons))
+    model.register_hooks()
+    batch = torch.from_numpy(data.transpose(0, 3, 1, 2)[None].copy()).float()
+    with torch.no_grad():
+        predicted = model(batch)
+    spikes = predicted[0].numpy().transpose(0, 2, 3, 1).reshape(STEPS, -1)
+    assert spikes.sum() > 20
+    assert np.array_equal(run.spikes["out"].dense()[1:], spikes)
+
+    counted = workload.SynapticOperations()(model, predicted, (batch, torch.zeros(1)))
+    assert counted["Effective_ACs"] == run.counters.connections["w"].spike_events
+    x, y, _ = program.population("out").shape
+    reached = geometry.reach(0, 9, 3, x).sum() * geometry.reach(1, 8, 2, y).sum()
+    assert counted["Dense"] == STEPS * reached * 2 * (4 // 2)
 
 
 @CASES
