@@ -1,92 +1,92 @@
-"""Steps per second of the simulator and of Lava on the same programs and inputs, and whether their results agree.
+"""Steps per second of the simulator, beside Lava, a simulation in plain NumPy, and the machine's limit.
 
-    python benchmarks/steps_per_second.py --runs 3
+    python benchmarks/steps_per_second.py --runs 5
 
-The simulator runs in one thread, with all its counters. Lava starts a process for every part of the network and takes
-the cores it finds. Lava's rate comes from the difference between a long and a short run, so that starting it does not
-count; the simulator's from one run after its kernels are compiled.
+The simulator runs in one thread, with all its counters, on programs that hold their weights in the chip's form. Lava
+starts a process for every part of the network and takes the cores it finds; starting it does not count. All record the
+spikes of every population. What is compared runs in turns; figures are medians, with the slowest and fastest.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
+import limit
+import numpy_bar
+from against_lava import HEAD, Case, differing
+from cases import feed_forward, learning_digits, noise, pair_stdp
 from machine import heading
-from programs import Inputs, feed_forward, learning_digits, noise, pair_stdp
+from timing import in_turns
 
-from neurotrain_hw import Program, Run, lava, simulate
+from neurotrain_hw import simulate
+from neurotrain_hw.simulator import Session
 
-
-@dataclass(frozen=True)
-class Case:
-    """A program with inputs, and how many steps each engine runs."""
-
-    title: str
-    program: Program
-    inputs: Inputs
-    steps: int
-    lava_short: int
-    lava_long: int
+STEPS, MANY = 1_000, 20_000
 
 
-def cases() -> list[Case]:
-    """What is measured."""
+def inference(turns: int) -> None:
+    """784-256-10: a call with 1,000 steps and a long run, beside everything there is to compare with."""
+    stream = noise(784, steps=MANY, rate=0.05)
+    case = Case("784-256-10", feed_forward((784, 256, 10), vth=12000), {"in": stream}, STEPS, 200, 2200)
+    program = case.packed
+    same = case.simulator(case.lava_long)  # also compiles the kernels
+    session = Session(program, record=case.record)
+    short = stream.window(0, STEPS)
+    run = simulate(program, {"in": short}, steps=STEPS, record=case.record)
+    events = limit.events_of(program, {"in": short, **run.spikes})
+    limit.run(events)
+
+    timed = in_turns(
+        {
+            "call": lambda: simulate(program, {"in": short}, steps=STEPS, record=case.record),
+            "run": lambda: session.fresh().run({"in": stream}, steps=MANY),
+            "bar": lambda: numpy_bar.simulate(program, short, STEPS),
+            "limit": lambda: limit.run(events),
+            **case.lava(),
+        },
+        turns,
+        least_s=0.5,
+    )
+    per_step = limit.count(events) / STEPS
+    print("| 784-256-10, 5 % input spikes | steps/s | G synaptic events/s |\n|---|---|---|")
+    for title, name, steps in (
+        (f"simulator, a call with {STEPS:,} steps, set-up included", "call", STEPS),
+        (f"simulator, a run of {MANY:,} steps", "run", MANY),
+        ("plain NumPy", "bar", STEPS),
+        ("limit: a bare loop over the same events", "limit", STEPS),
+    ):
+        rate = timed[name].per_second(steps)
+        print(f"| {title} | {rate} | {timed[name].per_second(steps * per_step / 1e9, 2)} |")
+    theirs = case.lava_rate(timed)
+    print(f"| Lava | {theirs:,.0f} | {theirs * per_step / 1e9:.4f} |")
+    print("\n| the simulator's speed | call | long run | need |\n|---|---|---|---|")
+    call, long = STEPS / timed["call"].median, MANY / timed["run"].median
+    bar, bare = (STEPS / timed[name].median for name in ("bar", "limit"))
+    print(f"| times Lava's | {call / theirs:,.0f} | {long / theirs:,.0f} | 300 |")
+    print(f"| times plain NumPy's | {call / bar:.1f} | {long / bar:.1f} | 10 |")
+    print(f"| share of the limit | {call / bare:.0%} | {long / bare:.0%} | 50 % |")
+    print(f"\nIn Lava's long run, {differing(same, timed['long'].result)} differ.\n", flush=True)
+
+
+def learning(turns: int) -> None:
+    """Programs that learn, beside Lava."""
     digits, lesson = learning_digits()
-    wide, sparse = feed_forward((784, 256, 10), vth=12000), noise(784, steps=20_000, rate=0.05)
-    pair, noisy = pair_stdp(256, 128), noise(256, steps=10_000, rate=0.05)
-    return [
-        Case("784-256-10, 5 % input", wide, {"in": sparse}, 20_000, 200, 2200),
-        Case("pair STDP 256 to 128, 5 % input", pair, {"in": noisy}, 10_000, 100, 600),
+    noisy = noise(256, steps=10_000, rate=0.05)
+    print(HEAD)
+    for case in (
+        Case("pair STDP 256 to 128, 5 % input", pair_stdp(256, 128), {"in": noisy}, 10_000, 100, 600),
         Case("64-128-10 learns digits (eprop-random, delta)", digits, lesson, 10_000, 100, 600),
-    ]
-
-
-def timed(run: Callable[[], Run]) -> tuple[float, Run]:
-    """Seconds, and what came out."""
-    start = time.perf_counter()
-    found = run()
-    return time.perf_counter() - start, found
-
-
-def measure(case: Case, runs: int) -> str:
-    """One row of the table."""
-    ours, short, long = [], [], []
-    record = [f"{p.name}.spikes" for p in case.program.populations if p.kind != "input"]
-    same = simulate(case.program, case.inputs, steps=case.lava_long, record=record)  # also compiles the kernels
-    for _ in range(runs):
-        # in turns, so that all three see the machine as it is at that moment
-        ours.append(timed(lambda: simulate(case.program, case.inputs, steps=case.steps, record=record))[0])
-        short.append(timed(lambda: lava.simulate(case.program, case.inputs, steps=case.lava_short, record=record))[0])
-        seconds, theirs = timed(lambda: lava.simulate(case.program, case.inputs, steps=case.lava_long, record=record))
-        long.append(seconds)
-        if seconds <= short[-1]:
-            raise SystemExit("a long run of Lava was shorter than a short one: give it more steps")
-    rate = case.steps / statistics.median(ours)
-    between = statistics.median(b - a for a, b in zip(short, long, strict=True))
-    lava_rate = (case.lava_long - case.lava_short) / between
-    spikes = sum(int(np.count_nonzero(same.spikes[k].dense() != s.dense())) for k, s in theirs.spikes.items())
-    weights = sum(int(np.count_nonzero(same.weights[k] != w)) for k, w in theirs.weights.items())
-    differing = f"{spikes} of {sum(s.count for s in same.spikes.values()):,} spikes"
-    if same.weights:
-        differing += f", {weights} of {sum(w.size for w in same.weights.values()):,} weights"
-    spread = f"{case.steps / max(ours):,.0f} to {case.steps / min(ours):,.0f}"
-    return f"| {case.title} | {rate:,.0f} ({spread}) | {lava_rate:,.0f} | {rate / lava_rate:,.0f} | {differing} |"
+    ):
+        print(case.row(turns), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3)
-    runs = parser.parse_args().runs
+    parser.add_argument("--runs", type=int, default=5)
+    turns = parser.parse_args().runs
     print(heading("numba", "numpy"))
-    print("| program | simulator, steps/s | Lava, steps/s | times | differing, in Lava's long run |")
-    print("|---|---|---|---|---|")
-    for case in cases():
-        print(measure(case, runs), flush=True)
+    inference(turns)
+    learning(turns)
 
 
 if __name__ == "__main__":
