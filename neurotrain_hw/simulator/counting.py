@@ -7,25 +7,27 @@ import numpy.typing as npt
 
 from neurotrain_hw.program import Connection, CoreSlice, Program
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
-from neurotrain_hw.simulator.kernels import Counts
 from neurotrain_hw.simulator.layout import I64
+from neurotrain_hw.simulator.state import State
+from neurotrain_hw.simulator.tables import C_EVENTS, P_ACTIVE, P_IDLE
 
 
-def collect_counters(program: Program, counts: Counts, steps: int, *, learn: bool) -> Counters:
-    """The counters of a run of `steps` steps."""
-    populations, start = {}, 0
+def collect_counters(program: Program, state: State, *, learn: bool) -> Counters:
+    """The counters of a run so far."""
+    populations, steps = {}, state.step
     for k, p in enumerate(program.populations):
-        spikes = counts.spikes[start : start + p.n]
-        start += p.n
+        spikes = state.spikes(k)
         on, off = _deliveries(program, p.name, spikes) if program.placement else (None, None)
-        populations[p.name] = PopulationCounts(int(counts.active[k]), int(counts.idle[k]), int(spikes.sum()), on, off)
+        populations[p.name] = PopulationCounts(
+            int(state.populations[k, P_ACTIVE]), int(state.populations[k, P_IDLE]), int(spikes.sum()), on, off
+        )
     connections, rule = {}, 0
     for k, c in enumerate(program.connections):
-        events, graded = int(counts.events[k]), c.num_message_bits > 0
+        events, graded = int(state.connections[k, C_EVENTS]), c.num_message_bits > 0
         learning: dict[str, int] = {}
         if c.plasticity is not None:
             if learn:
-                proposed, applied, rounded, saturated, traces = (int(n) for n in counts.learning[rule])
+                proposed, applied, rounded, saturated, traces = (int(n) for n in state.learning[rule])
                 learning = {
                     "weight_updates_proposed": proposed, "weight_updates_applied": applied,
                     "weight_updates_rounded_away": rounded, "weight_updates_saturated": saturated,

@@ -1,185 +1,277 @@
-"""A Program laid out as flat arrays, the form that the compiled kernels run."""
+"""A Program laid out for the compiled kernels: tables of what does not change, and where in memory the rest lies."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
-from neurotrain_hw.program import Connection, Modulator, Population, Program
-from neurotrain_hw.simulator.arithmetic import effective_bias
+from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Population, Program
+from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
+from neurotrain_hw.synapses import PackedWeights, SparseWeights, sparse_weights
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-KINDS = {"input": 0, "lif": 1, "lif_reset": 2, "ternary_lif": 3}
-
-# columns of Layout.populations
-P_KIND, P_START, P_N, P_MODULATOR, P_INPUT = range(5)
-# columns of Layout.modulators
-M_SIGNAL, M_PSI, M_WIDTH, M_SHIFT, M_TARGET, M_DECAY, M_IMPULSE, M_TRACE_SHIFT = range(8)
-# columns of Layout.connections
-(
-    C_PRE, C_PRE_START, C_PRE_N, C_POST, C_POST_START, C_POST_N, C_EXP, C_GRADED, C_SIGNAL, C_ERROR, C_SPARSE,
-    C_WEIGHTS, C_ROWS, C_DEPTH, C_BUFFER, C_SLOT, C_RULE,
-) = range(17)  # fmt: skip
+_ALIGN = 64
+_PORTS = {"current": t.CURRENT, "imag": t.IMAG, "signal": t.SIGNAL}
+_FAMILIES = {"atrlif": "atrlif", "delta": "delta", "sigma_delta": "delta", "rf_zero": "rf_zero"}
+_SENDS_VALUES = ("ternary_lif", "sigma", "delta", "sigma_delta", "rf_zero")
 
 
-class Layout(NamedTuple):
-    """What does not change during a run. One row per population, modulator, connection; neurons are numbered through.
+@dataclass(frozen=True)
+class Slot:
+    """A column of a table that holds the address of a stretch of the state: `offset` bytes into its block."""
 
-    `weights` int16: of a dense connection pre-major, (n_pre, n_post) from C_WEIGHTS on. `listed` int16, `column`,
-    `delay`: synapses of sparse and delayed connections in compressed rows by pre neuron, whose bounds stand in
-    `row_pointer` from C_ROWS on. Plastic weights lie in the state.
+    table: str
+    row: int
+    column: int
+    block: str
+    offset: int
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What all runs of a program share.
+
+    `populations`, `connections`: the tables with their fixed columns (see `tables.py`). `slots`: the columns that
+    each state fills with its own addresses. `sizes`: bytes of the state's blocks. `presets`: values that are not 0 at
+    the start, as (offset in bytes, int32 values). `states`: where the state variables and third factors lie, offset
+    in bytes by (population, name). `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32,
+    row by row of pre neuron. `arrays` keeps alive what the tables point to.
     """
 
     populations: I64
-    modulators: I64
     connections: I64
-    du: I32
-    dv: I32
-    bias: I32
-    theta: I32
-    theta_low: I32
-    interval: I32
-    offset: I32
-    weights: npt.NDArray[np.int16]
-    listed: npt.NDArray[np.int16]
-    row_pointer: I64
-    column: I32
-    delay: npt.NDArray[np.uint8]
+    slots: tuple[Slot, ...]
+    sizes: dict[str, int]
+    presets: tuple[tuple[int, I32], ...]
+    states: dict[tuple[str, str], int]
     rules: RuleTables
+    plastic: tuple[I32, I32, I32]
+    arrays: tuple[npt.NDArray[Any], ...]
+
+    @property
+    def neurons(self) -> I64:
+        """Neurons of each population."""
+        return np.asarray(self.populations[:, t.P_N], np.int64)
 
 
-def build_layout(program: Program) -> tuple[Layout, I32, I32, I32]:
-    """The layout of a program, and the initial plastic weights, tag_1 and tag_2, int32, pre-major."""
-    starts, total = {}, 0
-    for p in program.populations:
-        starts[p.name] = total
-        total += p.n
-    neurons = {k: np.zeros(total, np.int32) for k in ("du", "dv", "bias", "theta", "theta_low", "interval", "offset")}
-    populations = np.zeros((len(program.populations), 5), np.int64)
-    modulators: list[list[int]] = []
-    inputs = 0
-    for row, p in zip(populations, program.populations, strict=True):
-        span = slice(starts[p.name], starts[p.name] + p.n)
-        row[:] = KINDS[p.kind], starts[p.name], p.n, -1, -1
-        if p.kind == "input":
-            row[P_INPUT], inputs = inputs, inputs + 1
-        else:
-            _neurons(p, neurons, span)
-        if p.modulator is not None:
-            row[P_MODULATOR] = len(modulators)
-            modulators.append(_modulator(p.modulator, starts))
-    table, parts = _Synapses(program, starts), program.connections
-    connections = np.array([table.add(c) for c in parts], np.int64).reshape(len(parts), 17)
-    plastic = [c for c in parts if c.plasticity is not None]
-    layout = Layout(
-        populations=populations, modulators=np.array(modulators, np.int64).reshape(-1, 8), connections=connections,
-        **neurons,
-        weights=_join(table.weights, np.int16), listed=_join(table.listed, np.int16),
-        row_pointer=_join(table.rows, np.int64), column=_join(table.columns, np.int32),
-        delay=_join(table.delays, np.uint8),
-        rules=build_rule_tables(plastic),
-    )  # fmt: skip
-    return layout, _join(table.plastic, np.int32), _tags(plastic, "tag_1"), _tags(plastic, "tag_2")
+def build_layout(program: Program) -> Layout:
+    """The layout of a program; weights that are in the chip's form already are used where they are."""
+    return _Builder(program).layout()
 
 
-def _neurons(p: Population, neurons: dict[str, I32], span: slice) -> None:
-    neurons["du"][span], neurons["dv"][span] = p.parameter("du"), p.parameter("dv")
-    neurons["bias"][span] = effective_bias(p.parameter("bias_mant"), p.parameter("bias_exp"))
-    low, high = ("vth_lo", "vth_hi") if p.kind == "ternary_lif" else ("vth", "vth")
-    neurons["theta"][span], neurons["theta_low"][span] = p.parameter(high) << 6, p.parameter(low) << 6
-    if p.kind == "lif_reset":
-        interval = p.parameter("reset_interval")
-        neurons["interval"][span] = interval
-        neurons["offset"][span] = p.parameter("reset_offset") % interval
+class _Builder:
+    """Fills the tables and hands out room in the blocks `words` (int32), `marks` (uint8), `totals` (int64)."""
 
-
-def _modulator(m: Modulator, starts: dict[str, int]) -> list[int]:
-    target = -1 if m.target is None else starts[m.target]
-    signal, psi = int(m.signal == "feedback"), int(m.psi == "box")
-    return [
-        signal, psi, m.psi_halfwidth, m.signal_shift, target, m.trace_decay, m.trace_impulse, m.trace_shift
-    ]  # fmt: skip
-
-
-class _Synapses:
-    """Collects the synapses of all connections, in order, into flat arrays."""
-
-    def __init__(self, program: Program, starts: dict[str, int]) -> None:
-        self.program, self.starts = program, starts
+    def __init__(self, program: Program) -> None:
+        self.program = program
         self.index = {p.name: k for k, p in enumerate(program.populations)}
-        self.weights: list[npt.NDArray[Any]] = []
-        self.listed: list[npt.NDArray[Any]] = []
-        self.plastic: list[npt.NDArray[Any]] = []
-        self.rows: list[npt.NDArray[Any]] = []
-        self.columns: list[npt.NDArray[Any]] = []
-        self.delays: list[npt.NDArray[Any]] = []
-        self.sizes = dict.fromkeys(("weights", "listed", "plastic", "rows", "buffer", "slots", "rules"), 0)
+        self.populations = np.zeros((len(program.populations), t.P_COLUMNS), np.int64)
+        self.connections = np.zeros((len(program.connections), t.C_COLUMNS), np.int64)
+        self.slots: list[Slot] = []
+        self.sizes = {"words": 0, "marks": 0, "totals": 0}
+        self.presets: list[tuple[int, I32]] = []
+        self.states: dict[tuple[str, str], int] = {}
+        self.arrays: list[npt.NDArray[Any]] = []
+        self.sent: dict[str, int] = {}
+        self.plastic_size = self.rules = self.inputs = 0
 
-    def add(self, c: Connection) -> list[int]:
-        """One row of Layout.connections."""
+    def layout(self) -> Layout:
+        for number, population in enumerate(self.program.populations):
+            self._population(number, population)
+        for number, population in enumerate(self.program.populations):
+            target = population.modulator.target if population.modulator else None
+            if target is not None:
+                self._slot("populations", number, t.P_TARGET_AT, "words", self.sent[target])
+        for number, connection in enumerate(self.program.connections):
+            self._connection(number, connection)
+        learning = [c for c in self.program.connections if c.plasticity is not None]
+        weights = [np.ascontiguousarray(c.matrix().T).ravel() for c in learning]
+        return Layout(
+            self.populations, self.connections, tuple(self.slots), self.sizes, tuple(self.presets), self.states,
+            build_rule_tables(learning), (_join(weights), _tags(learning, "tag_1"), _tags(learning, "tag_2")),
+            tuple(self.arrays),
+        )  # fmt: skip
+
+    def _room(self, block: str, size: int) -> int:
+        offset = self.sizes[block]
+        self.sizes[block] += -(-size // _ALIGN) * _ALIGN
+        return offset
+
+    def _slot(self, table: str, row: int, column: int, block: str, offset: int) -> None:
+        self.slots.append(Slot(table, row, column, block, offset))
+
+    def _give(self, table: str, row: int, column: int, block: str, size: int) -> int:
+        """Room of its own for a column; returns its offset."""
+        offset = self._room(block, size)
+        self._slot(table, row, column, block, offset)
+        return offset
+
+    def _kept(self, array: npt.NDArray[Any]) -> int:
+        """The address of an array that the layout keeps alive."""
+        self.arrays.append(array)
+        return int(array.ctypes.data)
+
+    def _population(self, number: int, p: Population) -> None:
+        row, n = self.populations[number], p.n
+        give: Callable[..., int] = lambda column, size, block="words": self._give(  # noqa: E731
+            "populations", number, column, block, size
+        )
+        row[t.P_KIND], row[t.P_N], row[t.P_INPUT] = t.KINDS[p.kind], n, -1
+        give(t.P_SPIKES_AT, 8 * n, "totals")
+        if self._needs_sent(p.name):
+            self.sent[p.name] = give(t.P_SENT_AT, 4 * n)
+        if p.kind == "input":
+            row[t.P_INPUT], self.inputs = self.inputs, self.inputs + 1
+            return
+        self._parameters(row, p)
+        blocks = -(-n // t.BLOCK)
+        at = give(t.P_STATE_AT, 4 * n * max(len(STATES[p.kind]), 2))
+        for k, name in enumerate(STATES[p.kind]):
+            self.states[p.name, name] = at + 4 * n * k
+        if p.kind == "atrlif":
+            self.presets.append((self.states[p.name, "theta"], p.parameter("theta_0") << 6))
+        give(t.P_CURRENT_AT, 4 * n)
+        give(t.P_ACTIVE_AT, 4 * n)
+        give(t.P_TOUCHED_AT, blocks, "marks")
+        self.presets.append((give(t.P_REST_AT, 4 * blocks), np.full(blocks, -1, np.int32)))
+        if p.kind in ("rf", "rf_iz", "rf_zero"):
+            give(t.P_IMAG_AT, 4 * n)
+        if p.kind in _SENDS_VALUES:
+            give(t.P_VALUE_AT, 4 * n)
+        if p.modulator is not None:
+            self._modulator(row, p)
+            for column in (t.P_SIGNAL_AT, t.P_Z_AT, t.P_ERROR_AT):
+                give(column, 4 * n)
+            self.states[p.name, "third"] = give(t.P_THIRD_AT, 4 * n)
+
+    def _needs_sent(self, name: str) -> bool:
+        return any(p.modulator is not None and p.modulator.target == name for p in self.program.populations)
+
+    def _parameters(self, row: I64, p: Population) -> None:
+        values = kernel_parameters(p)
+        uniform = values.shape[1] == 1
+        row[t.P_PARAMETERS_AT] = self._kept(values)
+        row[t.P_WIDTH], row[t.P_EACH] = values.shape[1], int(not uniform)
+        if p.kind not in LIF_KINDS:
+            return
+        a = p.arithmetic
+        row[t.P_SUBTRACT] = int(a.reset == "subtract")
+        row[t.P_U_MODE] = ("wrap_once", "wrap", "saturate").index(a.u_overflow)
+        row[t.P_V_MODE] = ("saturate", "wrap").index(a.v_overflow)
+        usual = (a.u_overflow, a.v_overflow) == (Arithmetic.u_overflow, Arithmetic.v_overflow)
+        if p.kind in ("lif", "lif_reset") and usual and p.modulator is None:
+            row[t.P_PLAIN] = 1 if uniform else 2
+        if p.kind == "lif_reset":
+            interval, offset = np.unique(p.parameter("reset_interval")), np.unique(p.parameter("reset_offset"))
+            if interval.size == 1 and offset.size == 1:
+                row[t.P_PERIOD], row[t.P_PHASE] = interval[0], offset[0] % interval[0]
+            else:
+                row[t.P_RESTLESS] = 1
+
+    def _modulator(self, row: I64, p: Population) -> None:
+        m = p.modulator
+        if m is None:
+            return
+        row[t.P_MODULATED], row[t.P_RESTLESS] = 1, 1
+        row[t.P_PSI], row[t.P_HALFWIDTH] = int(m.psi == "box"), m.psi_halfwidth
+        row[t.P_FEEDBACK], row[t.P_SIGNAL_SHIFT] = int(m.signal == "feedback"), m.signal_shift
+        row[t.P_DECAY], row[t.P_IMPULSE], row[t.P_TRACE_SHIFT] = m.trace_decay, m.trace_impulse, m.trace_shift
+
+    def _connection(self, number: int, c: Connection) -> None:
+        row = self.connections[number]
         pre, post = self.program.population(c.pre), self.program.population(c.post)
-        depth = 1 if c.delays is None else (c.max_delay or int(c.delays.max())) + 1
-        row = [
-            self.index[c.pre], self.starts[c.pre], pre.n, self.index[c.post], self.starts[c.post], post.n, c.weight_exp,
-            int(c.num_message_bits > 0), int(c.port == "signal"), int(c.pre_port == "error"), 0, 0, 0, depth,
-            self.sizes["buffer"], self.sizes["slots"], -1,
-        ]  # fmt: skip
-        self.sizes["buffer"] += depth * post.n
-        self.sizes["slots"] += depth
-        weights = c.matrix().T
+        row[t.C_PRE], row[t.C_POST], row[t.C_PORT] = self.index[c.pre], self.index[c.post], _PORTS[c.port]
+        row[t.C_N_PRE], row[t.C_N_POST], row[t.C_EXP] = pre.n, post.n, c.weight_exp
+        row[t.C_GRADED], row[t.C_ERROR], row[t.C_RULE] = int(c.num_message_bits > 0), int(c.pre_port == "error"), -1
+        depth = row[t.C_DEPTH] = c.longest_delay + 1
+        # floor shifts of what was sent in different steps must not be added before they are made
+        late = row[t.C_LATE] = int(depth > 1 and c.weight_exp < 0)
         if c.plasticity is not None:
-            self._plastic(c, row, weights)
+            self._plastic(row, c)
+        elif c.kind == "conv":
+            self._conv(row, c, pre, post)
         elif c.kind == "dense":
-            row[C_WEIGHTS] = self.sizes["weights"]
-            self.sizes["weights"] += weights.size
-            self.weights.append(weights.astype(np.int16).ravel())
+            self._dense(row, c)
         else:
-            self._rows(c, row, weights)
-        return row
+            self._sparse(row, c)
+        blocks = -(-post.n // t.BLOCK)
+        for column, block, size in (
+            (t.C_BUFFER_AT, "words", 4 * depth * post.n), (t.C_MARKS_AT, "marks", depth * blocks),
+            (t.C_USED_AT, "marks", depth),
+        ):  # fmt: skip
+            self._give("connections", number, column, block, size)
+        if late:
+            self._give("connections", number, t.C_SCRATCH_AT, "words", 4 * depth * post.n)
+            self._give("connections", number, t.C_SCRATCH_MARKS_AT, "marks", depth * blocks)
 
-    def _plastic(self, c: Connection, row: list[int], weights: I32) -> None:
-        if c.kind != "dense" or c.pre_port == "error" or c.port == "signal":
+    def _dense(self, row: I64, c: Connection) -> None:
+        weights = c.packed().weights
+        if not isinstance(weights, PackedWeights):
+            raise UnsupportedError(f"dense weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
+        data = np.ascontiguousarray(weights.data)
+        row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_ROW] = t.DENSE, self._kept(data), data.shape[1]
+        row[t.C_BITS], row[t.C_SIGNED] = weights.bits, int(weights.signed)
+        row[t.C_SHIFT], row[t.C_NEGATIVE] = weights.shift, int(weights.negative)
+
+    def _sparse(self, row: I64, c: Connection) -> None:
+        weights = c.weights
+        if isinstance(weights, np.ndarray):
+            every = c.kind == "delay_dense"  # it stores the weights that are 0, too
+            weights = sparse_weights(weights, c.resolved_sign_mode, c.num_weight_bits, c.delays, keep_zeros=every)
+        if not isinstance(weights, SparseWeights):
+            raise UnsupportedError(f"weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
+        row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.SPARSE, self._kept(np.ascontiguousarray(weights.mantissa))
+        row[t.C_POINTER_AT] = self._kept(np.ascontiguousarray(weights.pointer))
+        row[t.C_POST_AT] = self._kept(np.ascontiguousarray(weights.post))
+        if weights.delay is not None:
+            row[t.C_DELAY_AT] = self._kept(np.ascontiguousarray(weights.delay))
+        row[t.C_SIGNED], row[t.C_SHIFT] = int(weights.mantissa.dtype == np.int8), weights.shift
+        row[t.C_NEGATIVE] = int(weights.negative)
+
+    def _conv(self, row: I64, c: Connection, pre: Population, post: Population) -> None:
+        geometry = c.conv
+        if geometry is None:
+            raise UnsupportedError("a conv without its geometry", where=f"connection '{c.name}'")
+        groups = geometry.groups
+        kernel = c.matrix()[:, ::-1, ::-1, :]
+        c_out, k_x, k_y, c_in = kernel.shape
+        # (groups, C_out / groups, k_x, k_y, C_in / groups) -> (k_x, k_y, groups, C_in / groups, C_out / groups)
+        kernel = kernel.reshape(groups, c_out // groups, k_x, k_y, c_in).transpose(2, 3, 0, 4, 1)
+        row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.CONV, self._kept(np.ascontiguousarray(kernel))
+        found = np.array(
+            [*pre.shape, *post.shape, k_x, k_y, groups, *geometry.stride, *geometry.padding, *geometry.dilation],
+            np.int64,
+        )
+        row[t.C_GEOMETRY_AT] = self._kept(found)
+
+    def _plastic(self, row: I64, c: Connection) -> None:
+        if c.kind != "dense" or c.pre_port == "error" or c.port != "current":
             raise UnsupportedError(
                 f"a {c.kind} connection on the learning path cannot be plastic here", where=f"connection '{c.name}'",
                 remedy="Use a dense connection without delays from spikes to the synaptic input.",
             )  # fmt: skip
-        row[C_WEIGHTS], row[C_RULE] = self.sizes["plastic"], self.sizes["rules"]
-        self.sizes["plastic"] += weights.size
-        self.sizes["rules"] += 1
-        self.plastic.append(weights.ravel())
-
-    def _rows(self, c: Connection, row: list[int], weights: I32) -> None:
-        """A delayed or sparse connection: sparse keeps the weights that are not 0, delayed dense keeps all."""
-        keep = weights != 0 if c.kind == "sparse" else np.ones(weights.shape, bool)
-        pre, column = np.nonzero(keep)
-        pointer = np.zeros(weights.shape[0] + 1, np.int64)
-        np.cumsum(np.bincount(pre, minlength=weights.shape[0]), out=pointer[1:])
-        delay = np.zeros(pre.size, np.uint8) if c.delays is None else c.delays.T[keep].astype(np.uint8)
-        row[C_SPARSE], row[C_ROWS] = 1, self.sizes["rows"]
-        self.rows.append(pointer + self.sizes["listed"])
-        self.columns.append(column.astype(np.int32))
-        self.delays.append(delay)
-        self.listed.append(weights[keep].astype(np.int16))
-        self.sizes["rows"] += pointer.size
-        self.sizes["listed"] += pre.size
+        row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_RULE] = t.PLASTIC, self.plastic_size, self.rules
+        self.plastic_size += c.weights.shape[0] * c.weights.shape[1]
+        self.rules += 1
 
 
-def _tags(plastic: list[Connection], key: str) -> I32:
+def _tags(plastic: Sequence[Connection], key: str) -> I32:
     found = []
     for c in plastic:
         tag = getattr(c.plasticity, key)
-        found.append(
-            np.zeros(math.prod(c.weights.shape), np.int32) if tag is None else np.asarray(tag, np.int32).T.ravel()
-        )
-    return _join(found, np.int32)
+        n_post, n_pre = c.weights.shape
+        found.append(np.zeros(n_post * n_pre, np.int32) if tag is None else np.asarray(tag, np.int32).T.ravel())
+    return _join(found)
 
 
-def _join(parts: list[npt.NDArray[Any]], kind: Any) -> npt.NDArray[Any]:
-    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)
+def _join(parts: Sequence[npt.NDArray[Any]]) -> I32:
+    return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)

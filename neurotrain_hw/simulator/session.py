@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import Connection, Plasticity, Program
+from neurotrain_hw.program import STATES, Connection, Plasticity, Program
+from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import Counts, Inputs, Recorder, State, advance
-from neurotrain_hw.simulator.layout import I32, Layout, build_layout
+from neurotrain_hw.simulator.kernels import Feed, Recorder, advance_frozen, advance_learning
+from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.rule_tables import RandomStreams
 from neurotrain_hw.simulator.run import Run
+from neurotrain_hw.simulator.state import State
 
-VARIABLES = ("spikes", "u", "v", "y1", "y2")
 _EVENT_ROOM = 1 << 16
 
 
@@ -30,15 +31,15 @@ class Session:
     def __init__(self, program: Program, *, record: Sequence[str], learn: bool = True) -> None:
         self.program, self.learn = program, learn
         self._record = _parse_record(program, record)
-        self._layout, *plastic = build_layout(program)
-        self._plastic = plastic
+        self._layout = build_layout(program)
+        self._initial = self._layout.plastic
         self._start()
 
     def fresh(self) -> Session:
-        """A session of the same program at step 0 that shares the read-only layout."""
+        """A session of the same program at step 0 that shares what does not change."""
         twin = object.__new__(Session)
-        twin.program, twin.learn, twin._record = self.program, self.learn, self._record
-        twin._layout, twin._plastic = self._layout, self._plastic
+        twin.program, twin.learn, twin._record, twin._layout = self.program, self.learn, self._record, self._layout
+        twin._initial = self._initial
         twin._start()
         return twin
 
@@ -48,24 +49,25 @@ class Session:
         (Loading the same weights into a new program would truncate them to the grid of the chip's weight format.)
         By default it records the spikes of the program's outputs.
         """
-        twin = self.fresh()
+        twin = object.__new__(Session)
         names = [f"{name}.spikes" for name in self.program.outputs] if record is None else record
+        twin.program, twin.learn, twin._layout = self.program, False, self._layout
         twin._record = _parse_record(self.program, names)
-        twin.learn = False
-        twin._plastic = [part.copy() for part in (self._state.w, self._state.tag_1, self._state.tag_2)]
+        plastic = self._state.plastic
+        twin._initial = (plastic.w.copy(), plastic.tag_1.copy(), plastic.tag_2.copy())
         twin._start()
         return twin
 
     def _start(self) -> None:
-        self.step = 0
-        self._state = _initial_state(self._layout, self._plastic)
+        self._state = State(self._layout, self._initial)
+        for number, p in enumerate(self.program.populations):
+            self._state.populations[number, t.P_RECORD] = (p.name, "spikes") in self._record
         self._streams = RandomStreams(self._connections)
-        layout = self._layout
-        self._counts = Counts(
-            spikes=np.zeros(layout.du.size, np.int64), active=np.zeros(len(layout.populations), np.int64),
-            idle=np.zeros(len(layout.populations), np.int64), events=np.zeros(len(layout.connections), np.int64),
-            learning=np.zeros((len(layout.rules.rules), 5), np.int64),
-        )  # fmt: skip
+
+    @property
+    def step(self) -> int:
+        """Steps run so far."""
+        return self._state.step
 
     @property
     def _connections(self) -> list[Connection]:
@@ -75,28 +77,35 @@ class Session:
         self, inputs: Mapping[str, EventStream], *, steps: int, third_factors: Mapping[str, I32] | None = None
     ) -> Run:
         """Run `steps` more steps; streams start at the first of them."""
-        first, last, offset = self.step + 1, self.step + steps, self.step
-        numbers = self._streams.draw(first, last)
-        fed = _inputs(self.program, inputs, steps, self._third(third_factors or {}, steps))
+        state, before = self._state, self.step
+        last = before + steps
+        numbers = self._streams.draw(before + 1, last)
+        feed, kept = _feed(self.program, inputs, steps, self._third(third_factors or {}, steps))
+        state.clear_inputs()
         recorder = self._recorder(steps)
-        done = first
-        while done <= last:
-            done = advance(
-                self._layout, self._state, fed, recorder, numbers, self._counts, done, last, offset, self.learn
-            )
-            if done <= last:
-                recorder = recorder._replace(neuron=_grown(recorder.neuron), value=_grown(recorder.value))
-        self.step = last
+        advance = advance_learning if self.learn and len(self._layout.rules.rules) else advance_frozen
+        done = before + 1
+        with announced():
+            while done <= last:
+                span = np.array([done, last, before, self._most_events], np.int64)
+                done = advance(
+                    state.populations, state.connections, feed, recorder, state.scratch_at, self._layout.rules,
+                    state.plastic, numbers, state.learning, span,
+                )  # fmt: skip
+                if done <= last:
+                    recorder = recorder._replace(neuron=_grown(recorder.neuron), value=_grown(recorder.value))
+        del kept  # until here, the tables point to the streams
+        state.step = last
         return self._result(steps, recorder)
 
     @property
     def counters(self) -> Counters:
         """Exact counts of all steps so far."""
-        return collect_counters(self.program, self._counts, self.step, learn=self.learn)
+        return collect_counters(self.program, self._state, learn=self.learn)
 
     def weights(self) -> dict[str, I32]:
         """Plastic weights as they stand, int32 (n_post, n_pre) per connection."""
-        return self._synaptic(self._state.w)
+        return self._synaptic(self._state.plastic.w)
 
     def _third(self, given: Mapping[str, I32], steps: int) -> I32:
         plastic = [c for c in self.program.connections if c.plasticity is not None]
@@ -123,46 +132,55 @@ class Session:
                 third[k, :, :, :n] = given[c.name]
         return third
 
+    @property
+    def _most_events(self) -> int:
+        """Events that the recorded populations can send in one step."""
+        recorded = self._state.populations[:, t.P_RECORD] != 0
+        return int(self._layout.neurons[recorded].sum())
+
     def _recorder(self, steps: int) -> Recorder:
-        populations = self.program.populations
-        states = np.full((len(populations), 3), -1, np.int64)
-        rows = 0
-        for k, p in enumerate(populations):
-            for which, names in enumerate((("u",), ("v",), ("y1", "y2"))):
-                if any((p.name, name) in self._record for name in names):
-                    states[k, which], rows = rows, rows + p.n
-        events = np.array([(p.name, "spikes") in self._record for p in populations])
-        room = self._layout.du.size + _EVENT_ROOM
+        probes, columns = [], 0
+        for name, variable in self._probed():
+            n = self.program.population(name).n
+            probes.append([self._state.address(name, variable), n, columns])
+            columns += n
+        room = self._most_events + (_EVENT_ROOM if self._most_events else 0)
         return Recorder(
-            events, states, np.zeros(room, np.int32), np.zeros(room, np.int32),
-            np.zeros((steps if events.any() else 1, len(populations)), np.int64), np.zeros(1, np.int64),
-            np.zeros((rows, steps if rows else 1), np.int32),
+            np.empty(room, np.int32), np.empty(room, np.int32),
+            np.zeros((steps if room else 1, len(self.program.populations)), np.int64), np.zeros(1, np.int64),
+            np.array(probes, np.int64).reshape(-1, 3), np.empty((steps if columns else 1, columns), np.int32),
         )  # fmt: skip
+
+    def _probed(self) -> list[tuple[str, str]]:
+        """The state variables to record, in a fixed order; y1 and y2 are both read from the third factor."""
+        third = {(name, "third") for name, variable in self._record if variable in ("y1", "y2")}
+        return sorted({(n, v) for n, v in self._record if v not in ("spikes", "y1", "y2")} | third)
 
     def _result(self, steps: int, recorder: Recorder) -> Run:
         spikes: dict[str, EventStream] = {}
         states: dict[str, I32] = {}
+        recorded = [p for p in self.program.populations if (p.name, "spikes") in self._record]
         used = int(recorder.used[0])
-        owner = np.repeat(
-            np.tile(np.arange(len(self.program.populations)), len(recorder.per_step)), recorder.per_step.ravel()
-        )
+        owner = None
+        if len(recorded) > 1:
+            owner = np.repeat(
+                np.tile(np.arange(len(self.program.populations)), len(recorder.per_step)), recorder.per_step.ravel()
+            )
         for k, p in enumerate(self.program.populations):
-            if recorder.events[k]:
-                mine = np.flatnonzero(owner == k) if recorder.events.sum() > 1 else slice(0, used)
-                value = recorder.value[:used][mine]
+            if p in recorded:
+                mine = slice(0, used) if owner is None else np.flatnonzero(owner == k)
+                neuron, value = recorder.neuron[:used][mine], recorder.value[:used][mine]
                 pointer = np.concatenate([[0], np.cumsum(recorder.per_step[:, k])])
-                graded = None if bool(np.all(value == 1)) else value
-                spikes[p.name] = EventStream(pointer, recorder.neuron[:used][mine], p.n, graded)
-            for which, name in enumerate(("u", "v", "third")):
-                row = recorder.states[k, which]
-                if row >= 0:
-                    found = np.ascontiguousarray(recorder.table[row : row + p.n].T)
-                    states |= _named_states(p.name, name, found, self._record)
-        state = self._state
+                graded = None if bool(np.all(value == 1)) else value.copy()
+                spikes[p.name] = EventStream(pointer, neuron.copy(), p.n, graded)
+        for (name, variable), (_, n, start) in zip(self._probed(), recorder.probes, strict=True):
+            found = np.ascontiguousarray(recorder.table[:, start : start + n])
+            states |= _named_states(name, variable, found, self._record)
+        plastic = self._state.plastic
         return Run(
             steps, spikes, states, self.weights(),
-            tags={f"{k}.tag_1": v for k, v in self._synaptic(state.tag_1).items()}
-            | {f"{k}.tag_2": v for k, v in self._synaptic(state.tag_2).items()},
+            tags={f"{k}.tag_1": v for k, v in self._synaptic(plastic.tag_1).items()}
+            | {f"{k}.tag_2": v for k, v in self._synaptic(plastic.tag_2).items()},
             traces=self._traces(), counters=self.counters,
         )  # fmt: skip
 
@@ -181,9 +199,9 @@ class Session:
             if c.plasticity is not None:
                 n_post, n_pre = c.weights.shape
                 for name in ("x1", "x2"):
-                    out[f"{c.name}.{name}"], x = self._state.x[x : x + n_pre].copy(), x + n_pre
+                    out[f"{c.name}.{name}"], x = self._state.plastic.x[x : x + n_pre].copy(), x + n_pre
                 for name in ("y1", "y2", "y3"):
-                    out[f"{c.name}.{name}"], y = self._state.y[y : y + n_post].copy(), y + n_post
+                    out[f"{c.name}.{name}"], y = self._state.plastic.y[y : y + n_post].copy(), y + n_post
         return out
 
 
@@ -198,47 +216,32 @@ def _parse_record(program: Program, record: Sequence[str]) -> set[tuple[str, str
     for name in record:
         population, _, variable = name.rpartition(".")
         found = program.population(population)
-        if variable not in VARIABLES:
-            raise UnknownNameError("recordable variable", variable, VARIABLES)
-        if variable in ("y1", "y2") and found.modulator is None:
-            raise ValueRangeError(f"population '{population}' has no modulator", where=f"record '{name}'")
-        if variable in ("u", "v") and found.kind == "input":
-            raise ValueRangeError(f"'{population}' is an input and has no state", where=f"record '{name}'")
+        known = ["spikes", *STATES[found.kind], *(("y1", "y2") if found.modulator else ())]
+        if variable not in known:
+            raise UnknownNameError("recordable variable", variable, known, where=f"population '{population}'")
         out.add((population, variable))
     return out
 
 
-def _initial_state(layout: Layout, plastic: Sequence[I32]) -> State:
-    n, rules = layout.du.size, layout.rules.rules
-    synapses, tag_1, tag_2 = (part.copy() for part in plastic)
-    depth_n = layout.connections[:, 13] * layout.connections[:, 5]
-    zeros = {name: np.zeros(n, np.int32) for name in State._fields[:9]}
-    pre_n, post_n = (int(rules[:, k].sum()) for k in (6, 7))
-    return State(
-        **zeros, active_n=np.zeros(len(layout.populations), np.int64),
-        buffer=np.zeros(int(depth_n.sum()), np.int32),
-        slot_used=np.zeros(int(layout.connections[:, 13].sum()), np.bool_),
-        accumulator=np.zeros(int(depth_n.max(initial=0)), np.int32), w=synapses, tag_1=tag_1, tag_2=tag_2,
-        x=np.zeros(2 * pre_n, np.int32), y=np.zeros(3 * post_n, np.int32), tx=np.zeros(pre_n, np.int32),
-        ty=np.zeros(post_n, np.int32), below=np.zeros(len(rules), np.bool_),
-    )  # fmt: skip
-
-
-def _inputs(program: Program, streams: Mapping[str, EventStream], steps: int, third: I32) -> Inputs:
-    pointers, index, value, start = [], [], [], 0
+def _feed(
+    program: Program, streams: Mapping[str, EventStream], steps: int, third: I32
+) -> tuple[Feed, list[tuple[I32, I32 | None]]]:
+    """The input streams as addresses, and the arrays that must live while they are used."""
+    pointers, addresses, kept = [], [], []
     for name in program.inputs:
         stream = streams.get(name) or EventStream.empty(steps, program.population(name).n)
-        pointers.append(stream.indptr[np.minimum(np.arange(steps + 1), stream.steps)] + start)
-        index.append(stream.index)
-        value.append(stream.values())
-        start += stream.count
-    return Inputs(
-        np.array(pointers, np.int64).reshape(-1, steps + 1), _concatenate(index), _concatenate(value), third
+        pointer, neuron, value = stream.indptr, stream.index, stream.payload
+        if value is not None and not value.all():
+            heard = value != 0  # a value of 0 is no message
+            pointer = np.concatenate([[0], np.cumsum(heard)])[pointer]
+            neuron, value = neuron[heard], value[heard]
+        pointers.append(pointer[np.minimum(np.arange(steps + 1), stream.steps)])
+        addresses.append([neuron.ctypes.data, 0 if value is None else value.ctypes.data])
+        kept.append((neuron, value))
+    feed = Feed(
+        np.array(pointers, np.int64).reshape(-1, steps + 1), np.array(addresses, np.int64).reshape(-1, 2), third
     )  # fmt: skip
-
-
-def _concatenate(parts: list[npt.NDArray[np.int32]]) -> I32:
-    return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)
+    return feed, kept
 
 
 def _grown(array: I32) -> I32:

@@ -11,38 +11,48 @@ import numpy as np
 from numba import njit
 
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N, R_THIRD, R_TX, R_TY, R_X, R_Y
+from neurotrain_hw.simulator.tables import P_ACTIVE_AT, P_COLUMNS, P_MODULATED, P_SENDING, P_THIRD_AT
+from neurotrain_hw.simulator.views import wide, words
 
 L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 """Columns of `Counts.learning`, the counters of a learning connection."""
 
 
 @njit(nogil=True)
-def see_spikes(tables, r, state, sent, pre_start, post_start, third, t, k, numbers):
+def see_spikes(tables, r, plastic, pre_at, post_at, recorded, t, k, numbers):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
     rule, impulse = tables.rules[r], tables.impulse
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
     now = (t - 1) % epoch + 1
-    xs, ys, txs, tys = state.x, state.y, state.tx, state.ty
+    xs, ys, txs, tys = plastic.x, plastic.y, plastic.tx, plastic.ty
     x, y, tx, ty = rule[R_X], rule[R_Y], rule[R_TX], rule[R_TY]
-    for j in range(n_pre):
-        if sent[pre_start + j] != 0:
-            if txs[tx + j] > 0:
-                for v in range(2):
-                    at = x + v * n_pre + j
-                    xs[at] = _impulse(xs[at], impulse[r, v, 0], impulse[r, v, 1], 0)
-            txs[tx + j] = now
+    pre, post = wide(pre_at, P_COLUMNS), wide(post_at, P_COLUMNS)
+    spiking = words(pre[P_ACTIVE_AT], pre[P_SENDING])
+    for a in range(pre[P_SENDING]):
+        j = spiking[a]
+        if txs[tx + j] > 0:
+            for v in range(2):
+                at = x + v * n_pre + j
+                xs[at] = _impulse(xs[at], impulse[r, v, 0], impulse[r, v, 1], 0)
+        txs[tx + j] = now
     early = numbers.y_impulse_early[r, k]
-    for i in range(n_post):
-        if sent[post_start + i] != 0:
-            if tys[ty + i] > 0:
-                for v in range(3):
-                    at = y + v * n_post + i
-                    ys[at] = _impulse(ys[at], impulse[r, 2 + v, 0], impulse[r, 2 + v, 1], early)
-            tys[ty + i] = now
+    spiking = words(post[P_ACTIVE_AT], post[P_SENDING])
+    for a in range(post[P_SENDING]):
+        i = spiking[a]
+        if tys[ty + i] > 0:
+            for v in range(3):
+                at = y + v * n_post + i
+                ys[at] = _impulse(ys[at], impulse[r, 2 + v, 0], impulse[r, 2 + v, 1], early)
+        tys[ty + i] = now
     if rule[R_THIRD]:
-        for v in range(3):
-            for i in range(n_post):
-                ys[y + v * n_post + i] = third[v, i]
+        third, modulated = words(post[P_THIRD_AT], n_post), post[P_MODULATED] != 0
+        given = k < recorded.shape[2]
+        for i in range(n_post):
+            for v in range(3):
+                value = recorded[r, v, k, i] if given and not modulated else np.int32(0)
+                if modulated and v < 2:
+                    value = max(third[i] if v == 0 else -third[i], np.int32(0))
+                ys[y + v * n_post + i] = value
 
 
 @njit(nogil=True)

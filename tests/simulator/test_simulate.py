@@ -20,8 +20,8 @@ STREAMS = {name: EventStream.from_dense(values.astype(np.int32)) for name, value
     [
         ({"record": ["h3.spikes"]}, UnknownNameError, "no population called 'h3'"),
         ({"record": ["h1.w"]}, UnknownNameError, "no recordable variable called 'w'"),
-        ({"record": ["h1.y1"]}, ValueRangeError, "record 'h1.y1': population 'h1' has no modulator"),
-        ({"record": ["in.v"]}, ValueRangeError, "record 'in.v': 'in' is an input"),
+        ({"record": ["h1.y1"]}, UnknownNameError, "population 'h1': there is no recordable variable called 'y1'"),
+        ({"record": ["in.v"]}, UnknownNameError, "population 'in': there is no recordable variable called 'v'"),
         ({"inputs": {"inn": EventStream.empty(1, 1)}}, UnknownNameError, "no input population called 'inn'"),
         ({"inputs": {"h1": EventStream.empty(1, 1)}}, UnknownNameError, "no input population called 'h1'"),
         ({"inputs": {"in": EventStream.empty(1, 1000)}}, ValueRangeError, "input 'in': the stream has 1000 neurons"),

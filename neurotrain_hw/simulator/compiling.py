@@ -1,0 +1,37 @@
+"""Says so when the kernels are compiled, which takes about half a minute, once on a machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from numba.core import event
+
+
+class _Announcer(event.Listener):  # type: ignore[misc]
+    """Prints one line when a compilation begins; it is not called where the kernels come from disk."""
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+
+    def on_start(self, event: Any) -> None:
+        if self.began is None:
+            self.began = time.perf_counter()
+            print("Compiling the simulator for this processor; this happens once ...", file=sys.stderr, flush=True)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+@contextmanager
+def announced() -> Iterator[None]:
+    """Within the block, a compilation is announced on standard error."""
+    announcer = _Announcer()
+    with event.install_listener("numba:compile", announcer):
+        yield
+    if announcer.began is not None:
+        seconds = time.perf_counter() - announcer.began
+        print(f"Compiled the simulator in {seconds:.0f} s; it is kept on disk.", file=sys.stderr, flush=True)

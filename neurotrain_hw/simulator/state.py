@@ -1,0 +1,89 @@
+"""Everything that changes during a run: neuron states, what is in flight, plastic weights, counters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.layout import I32, I64, Layout
+
+
+class Plastic(NamedTuple):
+    """State of the learning connections, at the offsets of the rule tables.
+
+    `w`, `tag_1`, `tag_2` int32 per synapse, row by row of pre neuron; `x` (2 per pre neuron), `y` (3 per post neuron)
+    traces; `tx`, `ty` spike times within the epoch; `below`: per rule, whether a tag_1 stands at -257, below what the
+    accumulator holds.
+    """
+
+    w: I32
+    tag_1: I32
+    tag_2: I32
+    x: I32
+    y: I32
+    tx: I32
+    ty: I32
+    below: npt.NDArray[np.bool_]
+
+
+class State:
+    """The state of one run of a layout; the tables hold addresses into it, so it must outlive their use.
+
+    `words` int32, `marks` uint8 and `totals` int64 are the blocks that the layout divides; `populations` and
+    `connections` the tables, some of whose columns are counters; `learning` int64 (rules, 5).
+    """
+
+    def __init__(self, layout: Layout, plastic: tuple[I32, I32, I32]) -> None:
+        self.layout = layout
+        self.step = 0
+        self.words = np.zeros(layout.sizes["words"] // 4, np.int32)
+        self.marks = np.zeros(layout.sizes["marks"] + t.BLOCK, np.uint8)
+        self.totals = np.zeros(layout.sizes["totals"] // 8, np.int64)
+        for offset, values in layout.presets:
+            self.words[offset // 4 : offset // 4 + values.size] = values
+        self.populations, self.connections = layout.populations.copy(), layout.connections.copy()
+        for slot in layout.slots:
+            table = self.populations if slot.table == "populations" else self.connections
+            table[slot.row, slot.column] = self._address(slot.block) + slot.offset
+        self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
+        self.plastic = _plastic(layout, plastic)
+
+    @property
+    def scratch_at(self) -> int:
+        """The address of BLOCK bytes that an update of neurons may use."""
+        return int(self.marks.ctypes.data) + self.layout.sizes["marks"]
+
+    def address(self, population: str, name: str) -> int:
+        """The address of a state variable, int32 (n,)."""
+        return self._address("words") + self.layout.states[population, name]
+
+    def clear_inputs(self) -> None:
+        """Forget what inputs sent in the last step of an earlier stretch: its streams may be gone."""
+        for row in self.populations:
+            if row[t.P_KIND] == t.INPUT:
+                row[t.P_SENDING] = row[t.P_ACTIVE_AT] = row[t.P_VALUE_AT] = 0
+                if row[t.P_SENT_AT]:
+                    start = (int(row[t.P_SENT_AT]) - self._address("words")) // 4
+                    self.words[start : start + int(row[t.P_N])] = 0
+
+    def spikes(self, number: int) -> I64:
+        """Messages sent by each neuron of a population so far, int64 (n,)."""
+        start = (int(self.populations[number, t.P_SPIKES_AT]) - self._address("totals")) // 8
+        return self.totals[start : start + int(self.populations[number, t.P_N])]
+
+    def _address(self, block: str) -> int:
+        return int(getattr(self, block).ctypes.data)
+
+
+def _plastic(layout: Layout, initial: tuple[I32, I32, I32]) -> Plastic:
+    rules = layout.rules.rules
+    pre_n, post_n = (int(rules[:, k].sum()) for k in (6, 7))
+    synapses, tag_1, tag_2 = (part.copy() for part in initial)
+    zeros = {"x": 2 * pre_n, "y": 3 * post_n, "tx": pre_n, "ty": post_n}
+    return Plastic(
+        synapses, tag_1, tag_2, **{k: np.zeros(n, np.int32) for k, n in zeros.items()},
+        below=np.zeros(len(rules), np.bool_),
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""The columns of the tables that the compiled kernels read: one row of 64-bit integers per population and connection.
+
+Columns that end in `_AT` hold addresses, 0 where there is nothing.
+"""
+
+from __future__ import annotations
+
+KINDS = {
+    "input": 0, "lif": 1, "lif_reset": 2, "lif_refractory": 3, "ternary_lif": 4, "atrlif": 5, "sigma": 6, "delta": 7,
+    "sigma_delta": 8, "rf": 9, "rf_iz": 10, "rf_zero": 11,
+}  # fmt: skip
+INPUT, LIF, LIF_RESET, LIF_REFRACTORY, TERNARY_LIF, ATRLIF, SIGMA, DELTA, SIGMA_DELTA, RF, RF_IZ, RF_ZERO = range(12)
+
+BLOCK = 128
+"""Neurons that rest together: a block is skipped where nothing arrives and its last update changed nothing."""
+
+PARAMETERS = {
+    "lif": ("du", "dv", "bias", "above", "below", "theta", "interval", "offset", "refractory"),
+    "atrlif": ("du", "dv", "bias", "dtheta", "dr", "theta_0", "theta_step"),
+    "delta": ("threshold", "bias", "spike_exp", "state_exp", "cum_error", "relu"),
+    "rf": ("sin", "cos", "decay_bits", "state_exp", "threshold"),
+    "rf_zero": ("uth", "lst", "lct"),
+}
+"""Rows of the int32 parameters of each family of kinds, as the kernels take them."""
+
+# populations; a parameter of neuron i is word row * P_WIDTH + i * P_EACH, with P_WIDTH = 1, P_EACH = 0 where uniform
+(
+    P_KIND, P_N, P_INPUT, P_PARAMETERS_AT, P_WIDTH, P_EACH, P_PLAIN, P_SUBTRACT, P_U_MODE, P_V_MODE, P_RESTLESS,
+    P_PERIOD, P_PHASE, P_STATE_AT, P_CURRENT_AT, P_IMAG_AT, P_SIGNAL_AT, P_TOUCHED_AT, P_REST_AT, P_RESTING,
+    P_RESTING_ACTIVE, P_ANY_TOUCH, P_ACTIVE_AT, P_VALUE_AT, P_SENDING, P_SENT_AT, P_SPIKES_AT, P_ACTIVE, P_IDLE,
+    P_RECORD, P_MODULATED, P_PSI, P_HALFWIDTH, P_FEEDBACK, P_SIGNAL_SHIFT, P_TARGET_AT, P_DECAY, P_IMPULSE,
+    P_TRACE_SHIFT, P_Z_AT, P_ERROR_AT, P_THIRD_AT,
+) = range(42)  # fmt: skip
+P_COLUMNS = 42
+
+DENSE, SPARSE, CONV, PLASTIC = range(4)
+# connections
+(
+    C_FORMAT, C_PRE, C_POST, C_PORT, C_N_PRE, C_N_POST, C_GRADED, C_ERROR, C_EXP, C_BITS, C_SIGNED, C_SHIFT, C_NEGATIVE,
+    C_ROW, C_WEIGHTS_AT, C_POINTER_AT, C_POST_AT, C_DELAY_AT, C_DEPTH, C_LATE, C_BUFFER_AT, C_MARKS_AT, C_USED_AT,
+    C_SCRATCH_AT, C_SCRATCH_MARKS_AT, C_EVENTS, C_RULE, C_GEOMETRY_AT,
+) = range(28)  # fmt: skip
+C_COLUMNS = 28
+
+# geometry of a convolution
+(
+    G_X, G_Y, G_C, G_OX, G_OY, G_CO, G_KX, G_KY, G_GROUPS, G_STRIDE_X, G_STRIDE_Y, G_PAD_X, G_PAD_Y, G_DIL_X, G_DIL_Y,
+) = range(15)  # fmt: skip
+G_COLUMNS = 15
+
+CURRENT, IMAG, SIGNAL = range(3)
+U_WRAP_ONCE, U_WRAP, U_SATURATE = range(3)
+V_SATURATE, V_WRAP = range(2)
