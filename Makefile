@@ -2,15 +2,17 @@
 SHELL := bash
 BIN := .venv/bin
 JOBS ?= 2
+BENCHMARKS ?= limit steps_per_second batch pilotnet memory scale first_use startup
 export PYTHON
 export NEUROTRAIN_HW_LAVA_VENV ?= $(CURDIR)/.lava-venv
 
-.PHONY: help setup demo test test-slow check lint docs docs-serve format wheel constraints clean distclean
+.PHONY: help setup demo test test-slow bench check lint docs docs-serve format wheel constraints clean distclean
 
 help:
 	@echo 'make demo         set up, then the whole trip on real digits (ARGS=... is passed on)'
 	@echo 'make test         set up, then lint, types, documentation and all tests but the slow ones'
 	@echo 'make test-slow    as make test, with the slow tests'
+	@echo 'make bench        set up, then the benchmarks: speed beside Lava, memory, start-up (half an hour of an idle machine)'
 	@echo 'make setup        .venv with the exact versions of constraints.txt, and Lava in .lava-venv'
 	@echo 'make lint         ruff and mypy;  make format: ruff rewrites'
 	@echo 'make docs         the documentation, strictly, into site/;  make docs-serve: on this machine'
@@ -30,6 +32,9 @@ test: check
 
 test-slow: override ARGS += --slow
 test-slow: test
+
+bench: setup
+	@set -e; for name in $(BENCHMARKS); do echo "## $$name"; echo; $(BIN)/python benchmarks/$$name.py; echo; done
 
 check: setup
 	@$(MAKE) --no-print-directory lint docs

@@ -19,6 +19,7 @@ import time
 from machine import heading
 
 NEED = 30
+NAMES = ("dense", "convolutions", "pair STDP", "three-factor learning")
 
 
 def first_run(name: str) -> float:
@@ -39,15 +40,14 @@ def first_run(name: str) -> float:
     return time.perf_counter() - start
 
 
-NAMES = ("dense", "convolutions", "pair STDP", "three-factor learning")
-
-
 def child(name: str, cache: str) -> tuple[float, str]:
     """`first_run` in a process of its own with that folder for compiled code: its seconds, and its standard error."""
     done = subprocess.run(
-        [sys.executable, __file__, "--only", name], check=True, capture_output=True, text=True,
+        [sys.executable, __file__, "--only", name], capture_output=True, text=True,
         env={**os.environ, "NUMBA_CACHE_DIR": cache},
     )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
     return json.loads(done.stdout), done.stderr.strip()
 
 

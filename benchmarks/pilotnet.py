@@ -31,9 +31,8 @@ def main() -> None:
     incoming = {c.post: counters.connections[c.name].synaptic_events for c in program.connections}
     for p in program.populations:
         rate = counters.populations[p.name].spikes / (p.n * STEPS)
-        print(
-            f"| {p.name} {'x'.join(map(str, p.shape))} | {p.n:,} | {rate:.3f} | {incoming.get(p.name, 0) / STEPS:,.0f} |"
-        )
+        events = incoming.get(p.name, 0) / STEPS
+        print(f"| {p.name} {'x'.join(map(str, p.shape))} | {p.n:,} | {rate:.3f} | {events:,.0f} |")
 
 
 if __name__ == "__main__":
