@@ -12,7 +12,7 @@ from neurotrain_hw.simulator import load_case, simulate
 
 CASES = [
     "lif_multi3_0005", "lif_perneuron_0009", "lifreset_two_0102", "ternary_rec_0203", "graded_acc32_0307",
-    "learn2f_random_0507", "learn2f_weightdep_0514", "learn3f_delay_0603",
+    "conv_stack_0405", "conv_graded_0402", "learn2f_random_0507", "learn2f_weightdep_0514", "learn3f_delay_0603",
 ]  # fmt: skip
 
 
@@ -23,10 +23,10 @@ def test_recorded_case(name: str, shared: Path, lava_python: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_recorded_case_without_convolutions(shared: Path, lava_python: Path) -> None:
-    """All cases that a Program can hold (it has no convolutions) come back bit for bit."""
-    paths = [p for p in sorted((shared / "golden" / "lava").glob("*.npz")) if not p.name.startswith("conv")]
-    assert len(paths) >= 48
+def test_every_recorded_case(shared: Path, lava_python: Path) -> None:
+    """All cases come back bit for bit."""
+    paths = sorted((shared / "golden" / "lava").glob("*.npz"))
+    assert len(paths) >= 60
     for path in paths:
         _compare(path, lava_python)
 
