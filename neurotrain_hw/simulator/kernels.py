@@ -28,7 +28,6 @@ from neurotrain_hw.simulator.tables import (
     P_INPUT,
     P_KIND,
     P_N,
-    P_RECORD,
     P_SENDING,
     P_SENT_AT,
     P_SPIKES_AT,
@@ -57,17 +56,20 @@ class Feed(NamedTuple):
 
 
 class Recorder(NamedTuple):
-    """What a run records: events `neuron`, `value` of populations with P_RECORD; `per_step` int64 (steps,
-    populations): how many; `used` int64 (1,): entries in use. `probes` int64 (probes, 3): address, neurons and first
-    column of `table` int32 (steps, columns).
+    """What a run records.
+
+    `events` int64 (recorded populations, 5): population, addresses of its list of neurons and of values (0: none),
+    entries in use, room. `per_step` int64 (steps, recorded populations): how many. `probes` int64 (probes, 3):
+    address, neurons and first column of `table` int32 (steps, columns).
     """
 
-    neuron: I32
-    value: I32
+    events: I64
     per_step: I64
-    used: I64
     probes: I64
     table: I32
+
+
+R_POPULATION, R_NEURON_AT, R_VALUE_AT, R_USED, R_ROOM = range(5)
 
 
 def _digest_of_sources() -> int:
@@ -84,21 +86,24 @@ def _compiled(digest: int, learning: bool) -> Any:
     """
 
     @njit(cache=True, nogil=True)
-    def advance(populations, connections, feed, recorder, scratch_at, tables, plastic, numbers, counts, span):
-        """Run steps span[0] to span[1] (from 1); span[2] is the step before row 0 of feed, recorder and numbers.
+    def advance(
+        populations, connections, feed, recorder, scratch_at, tables, plastic, numbers, counts, first, last, offset
+    ):
+        """Run steps `first` to `last` (from 1); `offset` is the step before row 0 of feed, recorder and numbers.
 
         Stops early where the recorder is full and returns the next step to run.
         """
         if digest < 0:  # never; it makes the digest part of the cache's key
-            return span[0]
+            return first
         pop_at, con_at = populations.ctypes.data, connections.ctypes.data
         n_populations, n_connections = populations.shape[0], connections.shape[0]
         plastic_at = plastic.w.ctypes.data
-        room = recorder.neuron.size
-        for t in range(span[0], span[1] + 1):
-            if recorder.used[0] > room - span[3]:
-                return t
-            k = t - 1 - span[2]
+        recorded = recorder.events
+        for t in range(first, last + 1):
+            for e in range(recorded.shape[0]):
+                if recorded[e, R_USED] + populations[recorded[e, R_POPULATION], P_N] > recorded[e, R_ROOM]:
+                    return t
+            k = t - 1 - offset
             for c in range(n_connections):
                 deliver(con_at + c * C_COLUMNS * 8, pop_at + connections[c, C_POST] * P_COLUMNS * 8, t)
             for p in range(n_populations):
@@ -107,8 +112,8 @@ def _compiled(digest: int, learning: bool) -> Any:
             for p in range(n_populations):
                 if populations[p, P_KIND] != INPUT:
                     update(pop_at + p * P_COLUMNS * 8, scratch_at, t)
-                if populations[p, P_RECORD] != 0:
-                    _record(pop_at + p * P_COLUMNS * 8, recorder, p, k)
+            for e in range(recorded.shape[0]):
+                _record(pop_at + recorded[e, R_POPULATION] * P_COLUMNS * 8, recorder, e, k)
             for q in range(recorder.probes.shape[0]):
                 source = words(recorder.probes[q, 0], recorder.probes[q, 1])
                 recorder.table[k, recorder.probes[q, 2] : recorder.probes[q, 2] + recorder.probes[q, 1]] = source
@@ -124,9 +129,9 @@ def _compiled(digest: int, learning: bool) -> Any:
                         see_spikes(tables, r, plastic, pre_at, post_at, feed.third, t, k, numbers)
                         epoch = tables.rules[r, R_EPOCH]
                         if t % epoch == 0:
-                            number = t // epoch - 1 - span[2] // epoch
+                            number = t // epoch - 1 - offset // epoch
                             learn(tables, r, plastic, t, k, number, numbers, counts[r])
-        return span[1] + 1
+        return last + 1
 
     return advance
 
@@ -154,15 +159,19 @@ def _take_input(population_at, feed, k):
 
 
 @njit(nogil=True)
-def _record(population_at, recorder, p, k):
-    row = wide(population_at, P_COLUMNS)
-    count, used = row[P_SENDING], recorder.used[0]
-    active, values = words(row[P_ACTIVE_AT], count), words(row[P_VALUE_AT], count)
+def _record(population_at, recorder, e, k):
+    """Append what population number e of the recorded ones sends in this step to its lists."""
+    row, target = wide(population_at, P_COLUMNS), recorder.events[e]
+    count, used = row[P_SENDING], target[R_USED]
+    active, neuron = words(row[P_ACTIVE_AT], count), words(target[R_NEURON_AT] + used * 4, count)
     for a in range(count):
-        recorder.neuron[used + a] = active[a]
-        recorder.value[used + a] = values[a] if row[P_VALUE_AT] != 0 else np.int32(1)
-    recorder.per_step[k, p] = count
-    recorder.used[0] = used + count
+        neuron[a] = active[a]
+    if target[R_VALUE_AT] != 0:
+        values, value = words(row[P_VALUE_AT], count), words(target[R_VALUE_AT] + used * 4, count)
+        for a in range(count):
+            value[a] = values[a] if row[P_VALUE_AT] != 0 else np.int32(1)
+    recorder.per_step[k, e] = count
+    target[R_USED] = used + count
 
 
 advance_frozen = _compiled(_digest_of_sources(), learning=False)

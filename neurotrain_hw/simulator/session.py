@@ -8,18 +8,16 @@ import numpy as np
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import STATES, Connection, Plasticity, Program
-from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.program import Connection, Plasticity, Program
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import Feed, Recorder, advance_frozen, advance_learning
+from neurotrain_hw.simulator.kernels import Feed, advance_frozen, advance_learning
 from neurotrain_hw.simulator.layout import I32, build_layout
+from neurotrain_hw.simulator.recording import Recording, parse_record
 from neurotrain_hw.simulator.rule_tables import RandomStreams
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.state import State
-
-_EVENT_ROOM = 1 << 16
 
 
 class Session:
@@ -30,7 +28,7 @@ class Session:
 
     def __init__(self, program: Program, *, record: Sequence[str], learn: bool = True) -> None:
         self.program, self.learn = program, learn
-        self._record = _parse_record(program, record)
+        self._record = parse_record(program, record)
         self._layout = build_layout(program)
         self._initial = self._layout.plastic
         self._start()
@@ -52,7 +50,7 @@ class Session:
         twin = object.__new__(Session)
         names = [f"{name}.spikes" for name in self.program.outputs] if record is None else record
         twin.program, twin.learn, twin._layout = self.program, False, self._layout
-        twin._record = _parse_record(self.program, names)
+        twin._record = parse_record(self.program, names)
         plastic = self._state.plastic
         twin._initial = (plastic.w.copy(), plastic.tag_1.copy(), plastic.tag_2.copy())
         twin._start()
@@ -60,8 +58,6 @@ class Session:
 
     def _start(self) -> None:
         self._state = State(self._layout, self._initial)
-        for number, p in enumerate(self.program.populations):
-            self._state.populations[number, t.P_RECORD] = (p.name, "spikes") in self._record
         self._streams = RandomStreams(self._connections)
 
     @property
@@ -82,21 +78,23 @@ class Session:
         numbers = self._streams.draw(before + 1, last)
         feed, kept = _feed(self.program, inputs, steps, self._third(third_factors or {}, steps))
         state.clear_inputs()
-        recorder = self._recorder(steps)
+        recording = Recording(self.program, state, self._record, steps)
         advance = advance_learning if self.learn and len(self._layout.rules.rules) else advance_frozen
         done = before + 1
         with announced():
             while done <= last:
-                span = np.array([done, last, before, self._most_events], np.int64)
                 done = advance(
-                    state.populations, state.connections, feed, recorder, state.scratch_at, self._layout.rules,
-                    state.plastic, numbers, state.learning, span,
+                    state.populations, state.connections, feed, recording.recorder, state.scratch_at,
+                    self._layout.rules, state.plastic, numbers, state.learning, done, last, before,
                 )  # fmt: skip
                 if done <= last:
-                    recorder = recorder._replace(neuron=_grown(recorder.neuron), value=_grown(recorder.value))
+                    recording.grow()
         del kept  # until here, the tables point to the streams
         state.step = last
-        return self._result(steps, recorder)
+        return Run(
+            steps, recording.spikes(), recording.states(), self.weights(), tags=self._tags(), traces=self._traces(),
+            counters=self.counters,
+        )  # fmt: skip
 
     @property
     def counters(self) -> Counters:
@@ -132,57 +130,13 @@ class Session:
                 third[k, :, :, :n] = given[c.name]
         return third
 
-    @property
-    def _most_events(self) -> int:
-        """Events that the recorded populations can send in one step."""
-        recorded = self._state.populations[:, t.P_RECORD] != 0
-        return int(self._layout.neurons[recorded].sum())
-
-    def _recorder(self, steps: int) -> Recorder:
-        probes, columns = [], 0
-        for name, variable in self._probed():
-            n = self.program.population(name).n
-            probes.append([self._state.address(name, variable), n, columns])
-            columns += n
-        room = self._most_events + (_EVENT_ROOM if self._most_events else 0)
-        return Recorder(
-            np.empty(room, np.int32), np.empty(room, np.int32),
-            np.zeros((steps if room else 1, len(self.program.populations)), np.int64), np.zeros(1, np.int64),
-            np.array(probes, np.int64).reshape(-1, 3), np.empty((steps if columns else 1, columns), np.int32),
-        )  # fmt: skip
-
-    def _probed(self) -> list[tuple[str, str]]:
-        """The state variables to record, in a fixed order; y1 and y2 are both read from the third factor."""
-        third = {(name, "third") for name, variable in self._record if variable in ("y1", "y2")}
-        return sorted({(n, v) for n, v in self._record if v not in ("spikes", "y1", "y2")} | third)
-
-    def _result(self, steps: int, recorder: Recorder) -> Run:
-        spikes: dict[str, EventStream] = {}
-        states: dict[str, I32] = {}
-        recorded = [p for p in self.program.populations if (p.name, "spikes") in self._record]
-        used = int(recorder.used[0])
-        owner = None
-        if len(recorded) > 1:
-            owner = np.repeat(
-                np.tile(np.arange(len(self.program.populations)), len(recorder.per_step)), recorder.per_step.ravel()
-            )
-        for k, p in enumerate(self.program.populations):
-            if p in recorded:
-                mine = slice(0, used) if owner is None else np.flatnonzero(owner == k)
-                neuron, value = recorder.neuron[:used][mine], recorder.value[:used][mine]
-                pointer = np.concatenate([[0], np.cumsum(recorder.per_step[:, k])])
-                graded = None if bool(np.all(value == 1)) else value.copy()
-                spikes[p.name] = EventStream(pointer, neuron.copy(), p.n, graded)
-        for (name, variable), (_, n, start) in zip(self._probed(), recorder.probes, strict=True):
-            found = np.ascontiguousarray(recorder.table[:, start : start + n])
-            states |= _named_states(name, variable, found, self._record)
+    def _tags(self) -> dict[str, I32]:
         plastic = self._state.plastic
-        return Run(
-            steps, spikes, states, self.weights(),
-            tags={f"{k}.tag_1": v for k, v in self._synaptic(plastic.tag_1).items()}
-            | {f"{k}.tag_2": v for k, v in self._synaptic(plastic.tag_2).items()},
-            traces=self._traces(), counters=self.counters,
-        )  # fmt: skip
+        return {
+            f"{name}.{key}": tag
+            for key, flat in (("tag_1", plastic.tag_1), ("tag_2", plastic.tag_2))
+            for name, tag in self._synaptic(flat).items()
+        }
 
     def _synaptic(self, flat: I32) -> dict[str, I32]:
         out, start = {}, 0
@@ -205,24 +159,6 @@ class Session:
         return out
 
 
-def _named_states(population: str, name: str, found: I32, wanted: set[tuple[str, str]]) -> dict[str, I32]:
-    """A recorded table under its public names; M becomes y1 = max(M, 0) and y2 = max(-M, 0)."""
-    parts = {name: found} if name != "third" else {"y1": np.maximum(found, 0), "y2": np.maximum(-found, 0)}
-    return {f"{population}.{k}": v for k, v in parts.items() if (population, k) in wanted}
-
-
-def _parse_record(program: Program, record: Sequence[str]) -> set[tuple[str, str]]:
-    out = set()
-    for name in record:
-        population, _, variable = name.rpartition(".")
-        found = program.population(population)
-        known = ["spikes", *STATES[found.kind], *(("y1", "y2") if found.modulator else ())]
-        if variable not in known:
-            raise UnknownNameError("recordable variable", variable, known, where=f"population '{population}'")
-        out.add((population, variable))
-    return out
-
-
 def _feed(
     program: Program, streams: Mapping[str, EventStream], steps: int, third: I32
 ) -> tuple[Feed, list[tuple[I32, I32 | None]]]:
@@ -242,7 +178,3 @@ def _feed(
         np.array(pointers, np.int64).reshape(-1, steps + 1), np.array(addresses, np.int64).reshape(-1, 2), third
     )  # fmt: skip
     return feed, kept
-
-
-def _grown(array: I32) -> I32:
-    return np.concatenate([array, np.zeros_like(array)])
