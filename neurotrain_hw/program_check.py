@@ -25,6 +25,7 @@ VALUE_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
 """Ranges of parameters; the others are any 32-bit integers. A `du` of -1 is no decay (netx writes it)."""
 
 _NAME_LIMIT = 200
+_AXES_LIMIT = 8
 
 
 def check(program: Program) -> None:
@@ -37,6 +38,8 @@ def check(program: Program) -> None:
             raise ValueRangeError("two parts of a program have the same name", where=f"'{name}'")
         seen.add(name)
     populations = {p.name: p for p in program.populations}
+    for population in program.populations:  # all shapes first, since a modulator names another population
+        _check_shape(population)
     for population in program.populations:
         _check_population(populations, population)
     for connection in program.connections:
@@ -78,12 +81,19 @@ def _find(populations: Mapping[str, Population], name: str, where: str) -> Popul
     return populations[name]
 
 
+def _check_shape(population: Population) -> None:
+    sizes = population.shape
+    if not 0 < len(sizes) <= _AXES_LIMIT or any(not 0 < int(size) < 2**31 for size in sizes) or population.n >= 2**31:
+        raise ValueRangeError(
+            f"shape {str(sizes[: _AXES_LIMIT + 1])[:60]}", where=f"population '{population.name}'",
+            need=f"1 to {_AXES_LIMIT} axes, and 1 to 2^31 - 1 neurons",
+        )  # fmt: skip
+
+
 def _check_population(populations: Mapping[str, Population], population: Population) -> None:
     where = f"population '{population.name}'"
     if population.kind not in PARAMETERS:
         raise UnknownNameError("kind of population", population.kind, PARAMETERS, where=where)
-    if not population.shape or any(int(size) < 1 for size in population.shape) or population.n >= 2**31:
-        raise ValueRangeError(f"shape {str(population.shape)[:60]}", where=where, need="1 to 2^31 - 1 neurons")
     for key in PARAMETERS[population.kind]:
         if key not in population.parameters:
             raise ValueRangeError(f"parameter '{key}' is missing", where=where)

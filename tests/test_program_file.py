@@ -17,17 +17,21 @@ from typing import Any
 import numpy as np
 import pytest
 from plastic_programs import random_plastic_program
+from program_forms import LIF, random_weights, with_all_forms
 from programs import random_program
 
+from neurotrain_hw import program_file
 from neurotrain_hw.errors import FormatError, NeurotrainError
 from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Population, Program, Timing
 from neurotrain_hw.program_file import load_program, save_program
+from neurotrain_hw.random_network import random_sparse
+from neurotrain_hw.synapses import pack_weights
 
 
 def _full(seed: int = 1) -> Program:
     """A program with something in every field."""
     program, *_ = random_plastic_program(seed) if seed % 2 else random_program(seed)
-    n = program.population("out").n
+    n, program = program.population("out").n, with_all_forms(program, seed)
     return dataclasses.replace(
         program, chip="loihi2", placement=(CoreSlice("out", 0, n, 0, 3),), notes=("decay of 'out' was rounded: 0.1 ‰",),
         memory=(MemoryRow(0, 3, "weights", 8 * n, "synapses", None), MemoryRow(0, 3, "state", 1, "core", 99)),
@@ -52,6 +56,8 @@ def test_equal_programs_give_equal_bytes(tmp_path: Path) -> None:
         ),
         connections=tuple(
             dataclasses.replace(c, weights=np.asfortranarray(c.weights).astype(c.weights.dtype.newbyteorder(">")))
+            if isinstance(c.weights, np.ndarray)
+            else c
             for c in twin.connections
         ),
     )  # fmt: skip
@@ -220,6 +226,147 @@ HOSTILE: dict[str, Callable[[Members], Members]] = {
 }  # fmt: skip
 
 
+def _at(name: str, path: str, value: Any) -> Callable[[Members], Members]:
+    """Set a value of the connection of that name: `weights.bits`, `conv.stride`."""
+
+    def change(document: dict[str, Any]) -> None:
+        *parents, last = path.split(".")
+        at: Any = next(c for c in document["program"]["connections"] if c["name"] == name)
+        for key in parents:
+            at = at[key]
+        at[last] = value
+
+    return _edit(change)
+
+
+def _content(name: str, key: str, make: Callable[[np.ndarray], np.ndarray]) -> Callable[[Members], Members]:
+    """Replace an array of the weights in the chip's form by what `make` returns for it; the document agrees."""
+
+    def apply(members: Members) -> Members:
+        document = json.loads(members["program.json"])
+        weights = next(c for c in document["program"]["connections"] if c["name"] == name)["weights"]
+        member = f"{weights[key]['array']}.npy"
+        array = make(np.load(io.BytesIO(members[member])).copy())
+        weights[key] |= {"type": array.dtype.name, "shape": list(array.shape)}
+        return {**members, member: _npy(array), "program.json": json.dumps(document).encode()}
+
+    return apply
+
+
+def _with(change: Callable[[np.ndarray], object]) -> Callable[[np.ndarray], np.ndarray]:
+    """The array after a change in place."""
+
+    def make(array: np.ndarray) -> np.ndarray:
+        change(array)
+        return array
+
+    return make
+
+
+def _named(suits: Callable[[Connection], bool]) -> str:
+    """A connection of `_full` with weights in the chip's form that suit."""
+    return next(c.name for c in _full().connections if not isinstance(c.weights, np.ndarray) and suits(c))
+
+
+PACKED = _named(lambda c: c.kind == "dense")
+NARROW = _named(lambda c: c.kind == "dense" and c.num_weight_bits in (3, 5, 6, 7))
+SPARSE = _named(lambda c: c.kind == "sparse" and c.num_weight_bits > 3)
+DELAYED = _named(lambda c: c.kind == "delay_sparse")
+
+
+def _swap_in_a_row(post: np.ndarray) -> None:
+    rises = np.flatnonzero(np.diff(post) > 0)[0]
+    post[[rises, rises + 1]] = post[[rises + 1, rises]]
+
+
+HOSTILE |= {
+    "a shape of huge integers": _set("populations.0.shape", [10**4000] * 600),
+    "a target whose shape is huge": _edit(
+        lambda d: next(p for p in d["program"]["populations"] if p["name"] == "target").update(shape=[10**4000] * 600)
+    ),
+    "an array of many axes": _set("connections.0.weights.shape", [1] * 100_000),
+    "an array of huge axes": _set("connections.0.weights.shape", [10**4000] * 600),
+    "an array of no axes": _set("connections.0.weights.shape", []),
+    "packed weights of 3 bits": _at(PACKED, "weights.bits", 3),
+    "packed weights of 0 bits": _at(PACKED, "weights.bits", 0),
+    "packed weights of -8 bits": _at(PACKED, "weights.bits", -8),
+    "packed weights for -1 neurons": _at(PACKED, "weights.n_post", -1),
+    "packed weights for 2^62 neurons": _at(PACKED, "weights.n_post", 2**62),
+    "packed weights with another shift": _at(PACKED, "weights.shift", 7),
+    "packed weights shifted by a number for a truth value": _at(PACKED, "weights.signed", 1),
+    "packed weights without a sign mode": _at(PACKED, "sign_mode", None),
+    "packed weights of another sign mode": _at(PACKED, "weights.negative", None),
+    "packed weights of a sparse connection": _at(PACKED, "kind", "sparse"),
+    "packed weights of a conv": _at(PACKED, "kind", "conv"),
+    "packed weights with an extra key": _at(PACKED, "weights.extra", 1),
+    "packed weights of one axis": _content(PACKED, "data", np.ravel),
+    "packed weights of no axes": _content(PACKED, "data", lambda a: a.ravel()[0]),
+    "packed weights of three axes": _content(PACKED, "data", lambda a: a[:, :, None]),
+    "packed weights of another type": _content(PACKED, "data", lambda a: a.astype(np.int8)),
+    "packed weights of wider rows": _content(PACKED, "data", lambda a: np.hstack([a, a])),
+    "packed weights of fewer rows": _content(PACKED, "data", lambda a: a[:-1]),
+    "packed weights that nobody has": _content(NARROW, "data", lambda a: np.full_like(a, 0x88)),
+    "sparse weights without pointers": _at(SPARSE, "weights.pointer", None),
+    "sparse weights with an extra key": _at(SPARSE, "weights.path", "x"),
+    "sparse weights in a dense connection": _at(SPARSE, "kind", "dense"),
+    "sparse weights for 2^62 neurons": _at(SPARSE, "weights.n_post", 2**62),
+    "sparse weights for -1 neurons": _at(SPARSE, "weights.n_post", -1),
+    "sparse weights with another shift": _at(SPARSE, "weights.shift", -3),
+    "sparse weights of fewer bits": _at(SPARSE, "num_weight_bits", 1),
+    "delays where the kind has none": _at(DELAYED, "kind", "sparse"),
+    "no delays where the kind has some": _at(DELAYED, "weights.delay", None),
+    "delays beyond max_delay": _at(DELAYED, "max_delay", 1),
+    "delays of 255 steps": _content(DELAYED, "delay", lambda a: np.full_like(a, 255)),
+    "fewer delays": _content(DELAYED, "delay", lambda a: a[:-1]),
+    "signed delays": _content(DELAYED, "delay", lambda a: a.astype(np.int8)),
+    "pointers from 1": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(0, 1))),
+    "pointers that fall": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(1, a[-1] + 5))),
+    "pointers below 0": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(1, -(2**62)))),
+    "pointers that overflow": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(slice(1, -1), 2**63 - 1))),
+    "pointers that stop early": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(-1, a[-1] - 1))),
+    "pointers beyond the synapses": _content(SPARSE, "pointer", _with(lambda a: a.__setitem__(-1, 2**40))),
+    "no pointers": _content(SPARSE, "pointer", lambda a: a[:0]),
+    "pointers of no axes": _content(SPARSE, "pointer", lambda a: a[-1]),
+    "pointers of 32 bits": _content(SPARSE, "pointer", lambda a: a.astype(np.int32)),
+    "pointers of two axes": _content(SPARSE, "pointer", lambda a: a[:, None]),
+    "a post neuron too high": _content(SPARSE, "post", _with(lambda a: a.__setitem__(-1, 2**31 - 1))),
+    "a post neuron below 0": _content(SPARSE, "post", _with(lambda a: a.__setitem__(0, -1))),
+    "post neurons out of order": _content(SPARSE, "post", _with(_swap_in_a_row)),
+    "a post neuron twice in a row": _content(SPARSE, "post", lambda a: np.zeros_like(a)),
+    "post neurons of 64 bits": _content(SPARSE, "post", lambda a: a.astype(np.int64)),
+    "post neurons of two axes": _content(SPARSE, "post", lambda a: a[:, None]),
+    "a synapse without a weight": _content(SPARSE, "mantissa", lambda a: a[:-1]),
+    "weights of 16 bits": _content(SPARSE, "mantissa", lambda a: a.astype(np.int16)),
+    "weights of no axes": _content(SPARSE, "mantissa", lambda a: a[0]),
+    "a conv without its geometry": _at("conv", "conv", None),
+    "a conv with half its geometry": _at("conv", "conv", {"stride": [1, 1]}),
+    "a conv of negative stride": _at("conv", "conv.stride", [-1, 1]),
+    "a conv that does not move": _at("conv", "conv.stride", [0, 0]),
+    "a conv of huge stride": _at("conv", "conv.stride", [10**4000, 1]),
+    "a conv of huge padding": _at("conv", "conv.padding", [2**62, 2**62]),
+    "a conv of padding within its range": _at("conv", "conv.padding", [2**15, 2**15]),
+    "a conv of huge dilation": _at("conv", "conv.dilation", [2**31, 2**31]),
+    "a conv of three axes": _at("conv", "conv.stride", [1, 1, 1]),
+    "a conv with a number for a pair": _at("conv", "conv.padding", 1),
+    "a conv of 0 groups": _at("conv", "conv.groups", 0),
+    "a conv of groups that divide nothing": _at("conv", "conv.groups", 3),
+    "a conv of many groups": _at("conv", "conv.groups", 2**15),
+    "a conv of text": _at("conv", "conv.groups", "2"),
+    "a conv that learns": _at("conv", "plasticity", {}),
+    "a conv with a sign mode": _at("conv", "sign_mode", "mixed"),
+    "a conv from a flat population": _at("conv", "pre", "x"),
+    "a conv into a flat population": _at("conv", "post", "k sigma"),
+    "geometry without a conv": _at(
+        PACKED, "conv", {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
+    ),
+    "an arithmetic that nobody has": _set("populations.2.arithmetic.threshold", "below"),
+    "half an arithmetic": _set("populations.2.arithmetic", {"threshold": "above"}),
+    "no arithmetic": _set("populations.2.arithmetic", None),
+    "an arithmetic of an input": _set("populations.0.arithmetic.u_overflow", "saturate"),
+    "an older version of this format": _edit(lambda d: d.update(version=1)),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_refused(tmp_path: Path, change: Callable[[Members], Members]) -> None:
     path = tmp_path / "bad.nhw"
@@ -314,6 +461,37 @@ def test_thousands_of_parts_take_linear_time(tmp_path: Path) -> None:
     assert len(loaded.connections) == n
 
 
+def test_a_large_file_takes_its_size_in_memory_and_little_more(tmp_path: Path) -> None:
+    """20 M synapses, dense and sparse: loading holds their bytes once, saving none, besides what it works in."""
+    rng = np.random.default_rng(0)
+    big = random_sparse(neurons=100_000, fan_out=40, seed=1)
+    dense = pack_weights(random_weights(rng, (2000, 2000), "mixed").astype(np.int16), "mixed", 4)
+    program = dataclasses.replace(
+        big, populations=(*big.populations, Population("x", "input", (2000,)), Population("y", "lif", (2000,), LIF)),
+        connections=(*big.connections, Connection("c", "dense", "x", "y", dense, num_weight_bits=4, sign_mode="mixed")),
+    )  # fmt: skip
+    path = tmp_path / "big.nhw"
+    tracemalloc.start()
+    save_program(program, path)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000 < path.stat().st_size
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    loaded = load_program(path)
+    assert tracemalloc.get_traced_memory()[1] - before < path.stat().st_size + 20_000_000
+    tracemalloc.stop()
+    _same(program, loaded)
+
+
+def test_a_program_of_too_many_parts_is_refused_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be read back is not written."""
+    monkeypatch.setattr(program_file, "_DOCUMENT_LIMIT", 10_000)
+    with pytest.raises(FormatError, match=r"program 'plastic-1'.*too many parts.*limit 10000 "):
+        save_program(_full(), tmp_path / "wide.nhw")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_thousand_mutated_files_are_refused_or_valid(tmp_path: Path) -> None:
     assert _fuzz(tmp_path, 1000, seed=0) > 10
 
@@ -326,8 +504,11 @@ def test_ten_thousand_mutated_files_are_refused_or_valid(tmp_path: Path) -> None
 def _fuzz(folder: Path, count: int, *, seed: int) -> int:
     """Mutate bytes of the file, or of a member before it is packed anew; returns how many files were still valid."""
     rng = random.Random(seed)
-    whole, members, path, valid = _bytes(folder), _members(folder), folder / "fuzz.nhw", 0
+    path, valid = folder / "fuzz.nhw", 0
     for number in range(count):
+        if number % 100 == 0:
+            program = seed + number // 100
+            whole, members = _bytes(folder, program), _members(folder, program)
         if number % 2:
             data = _mutated(rng, whole)
         else:
@@ -335,7 +516,7 @@ def _fuzz(folder: Path, count: int, *, seed: int) -> int:
             _write(path, {**members, name: _mutated(rng, members[name])})
             data = path.read_bytes()
         path.write_bytes(data)
-        error, peak, seconds = _attempt(path)
+        error, peak, seconds = _attempt(path, measured=number % 5 == 0)
         assert error is None or isinstance(error, FormatError), (number, repr(error))
         assert peak < 500_000 + 40 * len(data), number
         assert seconds < 5, number
@@ -366,10 +547,11 @@ def _mutated(rng: random.Random, data: bytes) -> bytes:
     return bytes(out)
 
 
-def _attempt(path: Path) -> tuple[BaseException | None, int, float]:
-    """Load a file: what was raised, the peak of memory in bytes, and the seconds. A Program must be usable."""
+def _attempt(path: Path, *, measured: bool = True) -> tuple[BaseException | None, int, float]:
+    """Load a file: what was raised, the peak of memory in bytes if measured, the seconds. A Program must be usable."""
     error: BaseException | None = None
-    tracemalloc.start()
+    if measured:
+        tracemalloc.start()
     start = time.perf_counter()
     try:
         program = load_program(path)
@@ -377,19 +559,19 @@ def _attempt(path: Path) -> tuple[BaseException | None, int, float]:
     except Exception as caught:  # noqa: BLE001
         error = caught
     seconds = time.perf_counter() - start
-    peak = tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1] if measured else 0
     tracemalloc.stop()
     assert error is None or not isinstance(error, NeurotrainError) or isinstance(error, FormatError)
     return error, peak, seconds
 
 
-def _bytes(folder: Path) -> bytes:
-    save_program(_full(), folder / "whole.nhw")
+def _bytes(folder: Path, seed: int = 1) -> bytes:
+    save_program(_full(seed), folder / "whole.nhw")
     return (folder / "whole.nhw").read_bytes()
 
 
-def _members(folder: Path) -> Members:
-    _bytes(folder)
+def _members(folder: Path, seed: int = 1) -> Members:
+    _bytes(folder, seed)
     with zipfile.ZipFile(folder / "whole.nhw") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
