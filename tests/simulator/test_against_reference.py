@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from programs import random_program
+from agreement import compare, expect_agreement
+from hypothesis import HealthCheck, given, settings
+from programs import Network, networks, random_network, random_program
 from reference import Reference
 
 from neurotrain_hw.events import EventStream
+from neurotrain_hw.program import Arithmetic, Program
 from neurotrain_hw.simulator import Session, simulate, simulate_batch
 
 NAMES = ("h1.spikes", "h1.u", "h1.v", "h2.spikes", "h2.u", "h2.v", "out.spikes", "out.v", "h2.y1", "h2.y2", "out.y1")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(networks())
+def test_networks_of_every_kind_agree(network: Network) -> None:
+    expect_agreement(network)
+
+
+@pytest.mark.parametrize("first", range(0, 100, 20))
+def test_networks_of_every_seed_agree(first: int) -> None:
+    for seed in range(first, first + 20):
+        expect_agreement(random_network(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 3000, 200))
+def test_two_thousand_networks_agree(first: int) -> None:
+    for seed in range(first, first + 200):
+        expect_agreement(random_network(seed))
+
+
+def test_the_networks_hold_every_kind_at_work() -> None:
+    """The comparisons above would be empty if neurons of some kind hardly ever sent anything."""
+    found, sending = {}, {}
+    for seed in range(100):
+        network = random_network(seed)
+        log = Reference(network.program).run(network.inputs, network.steps).log
+        for p in network.program.populations:
+            found[p.kind] = found.get(p.kind, 0) + 1
+            sending[p.kind] = sending.get(p.kind, 0) + bool(np.any(log[f"{p.name}.spikes"]))
+    assert len(found) == 12
+    for kind, count in found.items():
+        assert sending[kind] >= max(5, count // 4), kind
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -18,17 +57,24 @@ def test_random_programs_agree(seed: int) -> None:
     program, inputs, steps = random_program(seed)
     reference = Reference(program).run(inputs, steps)
     run = simulate(program, _streams(inputs), steps=steps, record=NAMES)
-    for name in NAMES:
-        population, _, part = name.rpartition(".")
-        actual = run.spikes[population].dense() if part == "spikes" else run.states[name]
-        np.testing.assert_array_equal(actual, np.array(reference.log[name]), err_msg=name)
-    for name, count in reference.events.items():
-        assert run.counters.connections[name].synaptic_events == count, name
+    compare(program, reference, run, NAMES, steps)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_third_factors_of_every_arithmetic_agree(seed: int) -> None:
+    """A modulator sees the membrane before the reset, whatever the reset does to it."""
+    program, inputs, steps = random_program(seed)
+    rng = np.random.default_rng(seed)
+    populations = []
     for p in program.populations:
-        counts = run.counters.populations[p.name]
-        assert counts.spikes == np.count_nonzero(reference.log[f"{p.name}.spikes"])
-        assert counts.updates_active == reference.active[p.name]
-        assert counts.updates_active + counts.updates_idle == (0 if p.kind == "input" else steps * p.n)
+        if p.kind in ("lif", "lif_reset"):
+            how = [("above", "reached"), ("zero", "subtract"), ("wrap_once", "wrap", "saturate"), ("saturate", "wrap")]
+            p = replace(p, arithmetic=Arithmetic(*(str(rng.choice(values)) for values in how)))
+        populations.append(p)
+    program = replace(program, populations=tuple(populations))
+    reference = Reference(program).run(inputs, steps)
+    run = simulate(program, _streams(inputs), steps=steps, record=NAMES)
+    compare(program, reference, run, NAMES, steps)
 
 
 def test_some_random_programs_spike_everywhere() -> None:
@@ -42,18 +88,15 @@ def test_some_random_programs_spike_everywhere() -> None:
 
 @pytest.mark.parametrize("cuts", [(1, 59), (7, 13, 40), (30, 30)])
 def test_a_run_in_pieces_gives_the_same_bits(cuts: tuple[int, ...]) -> None:
-    program, inputs, steps = random_program(3)
-    streams = _streams(inputs)
-    whole = simulate(program, streams, steps=steps, record=NAMES)
-    session, at, parts = Session(program, record=NAMES), 0, []
-    for cut in cuts:
-        parts.append(session.run({k: s.window(at, at + cut) for k, s in streams.items()}, steps=cut))
-        at += cut
-    for name in ("h1", "h2", "out"):
-        assert EventStream.concatenate([p.spikes[name] for p in parts]) == whole.spikes[name]
-    for name in whole.states:
-        np.testing.assert_array_equal(np.concatenate([p.states[name] for p in parts]), whole.states[name])
-    assert parts[-1].counters == whole.counters
+    program, inputs, _ = random_program(3)
+    _expect_the_same_in_pieces(program, _streams(inputs), cuts, NAMES)
+
+
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_networks_of_every_kind_run_in_pieces(seed: int) -> None:
+    """What is in flight, with delays, and what rests goes on where it stopped."""
+    network = random_network(seed, steps=25)
+    _expect_the_same_in_pieces(network.program, network.streams, (1, 9, 3, 12), network.variables)
 
 
 def test_batches_do_not_depend_on_threads() -> None:
@@ -77,6 +120,19 @@ def test_a_recorder_that_fills_up_grows() -> None:
     dense = np.ones((steps, n), np.int32)
     run = simulate(program, {"in": EventStream.from_dense(dense)}, steps=steps, record=["in.spikes"])
     assert run.spikes["in"].count == steps * n
+
+
+def _expect_the_same_in_pieces(program: Program, streams: dict, cuts: tuple[int, ...], names: Sequence[str]) -> None:
+    whole = simulate(program, streams, steps=sum(cuts), record=names)
+    session, at, parts = Session(program, record=names), 0, []
+    for cut in cuts:
+        parts.append(session.run({k: s.window(at, at + cut) for k, s in streams.items()}, steps=cut))
+        at += cut
+    for name in whole.spikes:
+        assert EventStream.concatenate([p.spikes[name] for p in parts]) == whole.spikes[name]
+    for name in whole.states:
+        np.testing.assert_array_equal(np.concatenate([p.states[name] for p in parts]), whole.states[name])
+    assert parts[-1].counters == whole.counters
 
 
 def _streams(inputs: dict[str, np.ndarray]) -> dict[str, EventStream]:
