@@ -243,22 +243,21 @@ class _Builder:
         return self._leaks(n) | thresholds
 
     def atrlif(self, n: int) -> dict:
-        leaks = self._leaks(n)
-        if self.lava:
-            leaks |= {"du": self.pick.one_of([4095, 0, 300]), "dv": self.pick.one_of([300, 0, 4095, 4096])}
-        ranges = {"dtheta": ([0, 4096], 4096), "dr": ([0, 4096], 4096), "theta_0": ([5, 0, -1], 300),
-                  "theta_step": ([0, -3], 300)}  # fmt: skip
-        return leaks | {k: self.any_of(n, few, 0, high, alike=self.lava) for k, (few, high) in ranges.items()}
+        ranges = {"dtheta": ([0, 4096], 4096), "dr": ([0, 4096], 4096), "theta_0": ([5, 0, -1], 300)}
+        return self._leaks(n) | {
+            "theta_step": self.any_of(n, [0, -3], 0, 300, alike=self.lava),
+            **{k: self.any_of(n, few, 0, high) for k, (few, high) in ranges.items()},
+        }
 
     def sigma(self, n: int) -> dict:
         return {}
 
     def delta(self, n: int) -> dict:
-        most = 6 if self.lava else self.pick.one_of([6, 6, 31])
+        most = self.pick.one_of([6, 6, 31])
         return {
-            "vth": self.any_of(n, [10, 0, 1, -1], 0, 300, alike=self.lava),
-            "spike_exp": self.any_of(n, [0], 0, most, alike=self.lava),
-            "state_exp": self.any_of(n, [0], 0, most, alike=self.lava),
+            "vth": self.any_of(n, [10, 0, 1, -1], 0, 300),
+            "spike_exp": self.any_of(n, [0], 0, most),
+            "state_exp": self.any_of(n, [0], 0, most),
             "cum_error": self.any_of(n, [0, 1], 0, 1, alike=self.lava),
         }
 
@@ -267,22 +266,22 @@ class _Builder:
         return self.delta(n) | {"bias": self.any_of(n, [0, 0, 0], -500, 500), "relu": relu}
 
     def rf(self, n: int) -> dict:
-        bits, exp = self.any_of(n, [12, 0], 10, 14, alike=self.lava), self.any_of(n, [0, 6], 0, 6, alike=self.lava)
+        bits, exp = self.any_of(n, [12, 0], 10, 14), self.any_of(n, [0, 6], 0, 6)
         one = np.int64(1) << np.asarray(bits, np.int64)
         angle = 2 * np.pi / self.pick.integer(2, 20)
         decay = self.pick.one_of([0.95, 1.0, 0.5])
         sin, cos = (np.asarray(decay * f(angle) * one, np.int32) for f in (np.sin, np.cos))
-        if not self.lava and self.pick.one_of([False, False, True]):
+        if self.pick.one_of([False, False, True]):
             sin, cos = (self.pick.generator().integers(-(2**16), 2**16 + 1, n).astype(np.int32) for _ in range(2))
         return {"sin_decay": _plain(sin), "cos_decay": _plain(cos), "decay_bits": bits, "state_exp": exp,
-                "vth": self.any_of(n, [1, 0, -1], 1, 200, alike=self.lava)}  # fmt: skip
+                "vth": self.any_of(n, [1, 0, -1], 1, 200)}  # fmt: skip
 
     rf_iz = rf
 
     def rf_zero(self, n: int) -> dict:
         angle = 2 * np.pi / self.pick.generator().uniform(2, 20, n)
         decay = self.pick.one_of([0.95, 1.0, 0.5, 2.5])
-        uth = self.any_of(n, [1, 0, -1], 1, 200, alike=self.lava)
+        uth = self.any_of(n, [1, 0, -1], 1, 200)
         return {"uth": uth, "lst": (decay * np.sin(angle) * 2**15).astype(np.int32),
                 "lct": (decay * np.cos(angle) * 2**15).astype(np.int32)}  # fmt: skip
 

@@ -14,12 +14,15 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import FormatError, NeurotrainError, UnsupportedError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import PARAMETERS, TRACE_KEYS, Connection, Plasticity, Population, Program
+from neurotrain_hw.program import PARAMETERS, STATES, TRACE_KEYS, Connection, Plasticity, Population, Program
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.session import Session
+from neurotrain_hw.synapses import Convolution
 
 FORMAT = "golden-1"
+CONNECTION_KINDS = ("dense", "delay_dense", "sparse", "delay_sparse", "conv")
 _SIZE_LIMIT = 1 << 30
+_TIMED = {"spikes", *(state for states in STATES.values() for state in states)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,7 @@ class Difference:
 
 
 def load_case(path: Path) -> GoldenCase:
-    """Read a golden case; FormatError names file and key, UnsupportedError a kind that the simulator has not yet."""
+    """Read a golden case; FormatError names file and key, UnsupportedError a kind that is not simulated."""
     try:
         arrays = _read(path)
         document = json.loads(str(arrays["case"]))
@@ -69,7 +72,7 @@ def load_case(path: Path) -> GoldenCase:
 
 def verify_case(case: GoldenCase) -> Difference | None:
     """Replay a case on the simulator; None where every expected array agrees."""
-    variables = [k for k in case.expected if k.rpartition(".")[2] in ("spikes", "u", "v")]
+    variables = [k for k in case.expected if k.rpartition(".")[2] in _TIMED]
     epochs = [k for k in case.expected if k.endswith("@epochs")]
     session = Session(case.program, record=variables)
     if not epochs:
@@ -103,7 +106,7 @@ def _by_epoch(case: GoldenCase, session: Session, keys: list[str]) -> tuple[Run,
 def _differences(case: GoldenCase, run: Run, history: Mapping[str, npt.NDArray[Any]]) -> Iterator[Difference]:
     for key, expected in case.expected.items():
         name, _, part = key.rpartition(".")
-        timed = part in ("spikes", "u", "v")
+        timed = part in _TIMED
         if part == "spikes":
             actual: npt.NDArray[Any] = run.spikes[name].dense()
         elif timed:
@@ -173,7 +176,7 @@ def _case(document: dict[str, Any], path: Path) -> GoldenCase:
 def _population(doc: dict[str, Any], where: str) -> Population:
     kind = doc["kind"]
     if kind not in PARAMETERS:
-        raise UnsupportedError(f"populations of kind '{kind}' are not simulated yet", where=where)
+        raise UnsupportedError(f"populations of kind '{kind}' are not simulated", where=where)
     values = {}
     for key in PARAMETERS[kind]:
         value = doc[key]
@@ -185,18 +188,28 @@ def _connection(doc: dict[str, Any], where: str) -> Connection:
     kind, plasticity = doc["kind"], None
     if kind == "learning_dense":
         kind, plasticity = "dense", _plasticity(doc["learning"])
-    if kind not in ("dense", "delay_dense", "sparse"):
-        raise UnsupportedError(
-            f"connection '{doc['name']}' is of kind '{kind}', which is not simulated yet", where=where
-        )
+    if kind not in CONNECTION_KINDS:
+        raise UnsupportedError(f"connection '{doc['name']}' is of kind '{kind}', which is not simulated", where=where)
     weights = np.asarray(doc["weights"])
+    if kind == "conv":
+        geometry = Convolution(_pair(doc["stride"]), _pair(doc["padding"]), _pair(doc["dilation"]), int(doc["groups"]))
+        return Connection(
+            doc["name"], kind, doc["pre"], doc["post"], weights, num_message_bits=int(doc["num_message_bits"]),
+            port=doc.get("port", "current"), conv=geometry,
+        )  # fmt: skip
     delays = None
-    if kind == "delay_dense":
+    if kind in ("delay_dense", "delay_sparse"):
         delays = np.broadcast_to(np.asarray(doc["delays"], np.int32), weights.shape).astype(np.int32)
     return Connection(
         doc["name"], kind, doc["pre"], doc["post"], weights, int(doc["weight_exp"]), int(doc["num_weight_bits"]),
         doc.get("sign_mode"), int(doc["num_message_bits"]), delays, int(doc.get("max_delay") or 0), plasticity,
+        doc.get("port", "current"),
     )  # fmt: skip
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    along_x, along_y = value
+    return int(along_x), int(along_y)
 
 
 def _plasticity(doc: dict[str, Any]) -> Plasticity:
