@@ -46,7 +46,10 @@ def convolutions(lava_python: Path) -> Any:
 
 
 def test_every_matrix_delivers_its_sums(matrices: Any) -> None:
-    """acc = sum over j of w * s in 32 bits, shifted by weight_exp, one step and its delay later."""
+    """acc = sum over j of w * s, shifted by weight_exp, one step and its delay later.
+
+    The sum is one of 32 bits, except where delay_dense: Lava's DelayDense wraps products only, and shifts a wider sum.
+    """
     program, inputs, arrived = matrices
     forms = {type(c.weights) for c in program.connections}
     assert forms == {np.ndarray, PackedWeights, SparseWeights}
@@ -112,7 +115,8 @@ def _matrices(rng: np.random.Generator) -> tuple[Program, dict[str, np.ndarray[A
         options = {"weight_exp": exponent, "num_message_bits": 32}
         add(f"dense {name}", "dense", weights, **options)
         add(f"sparse {name}", "sparse", weights, **options)
-        add(f"delay_sparse {name}", "delay_sparse", weights, delays=delays, max_delay=12, **options)
+        for kind in ("delay_sparse", "delay_dense"):
+            add(f"{kind} {name}", kind, weights, delays=delays, max_delay=12, **options)
     nothing = np.zeros((n_post, n_pre), np.int16)
     add("derived", "sparse", np.minimum(rng.integers(-99, 20, nothing.shape), 0).astype(np.int16))
     add("wide", "dense", rng.integers(-(2**40), 2**40, nothing.shape))
@@ -177,8 +181,8 @@ def _matrix_sums(c: Connection, sent: np.ndarray[Any, Any]) -> np.ndarray[Any, A
             at = [j for j in range(given.shape[1]) if (0 if delays is None else delays[i, j]) == late]
             weights = [_chip_weight(int(given[i, j]), sign, c.num_weight_bits) for j in at]
             values = [int(sent[t, j]) if c.num_message_bits else int(sent[t, j] != 0) for j in at]
-            products = [w * value for w, value in zip(weights, values, strict=True)]
-            acc = _wrap(sum(products), 32)
+            acc = sum(_wrap(w * value, 32) for w, value in zip(weights, values, strict=True))
+            acc = acc if c.kind == "delay_dense" else _wrap(acc, 32)  # Lava adds these up in 64 bits
             out[t + 1 + late, i] += acc << c.weight_exp if c.weight_exp > 0 else acc >> -c.weight_exp
     return _wrap(out, 32).astype(np.int64)
 
