@@ -20,7 +20,7 @@ from plastic_programs import random_plastic_program
 from program_forms import LIF, random_weights, with_all_forms
 from programs import random_program
 
-from neurotrain_hw import program_file
+from neurotrain_hw import archive
 from neurotrain_hw.errors import FormatError, NeurotrainError
 from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Population, Program, Timing
 from neurotrain_hw.program_file import load_program, save_program
@@ -486,7 +486,7 @@ def test_a_program_of_too_many_parts_is_refused_before_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What could not be read back is not written."""
-    monkeypatch.setattr(program_file, "_DOCUMENT_LIMIT", 10_000)
+    monkeypatch.setattr(archive, "DOCUMENT_LIMIT", 10_000)
     with pytest.raises(FormatError, match=r"program 'plastic-1'.*too many parts.*limit 10000 "):
         save_program(_full(), tmp_path / "wide.nhw")
     assert not list(tmp_path.iterdir())

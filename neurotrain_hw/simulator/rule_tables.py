@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnsupportedError
+from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Connection, Plasticity
 from neurotrain_hw.rules.language import parse_sum
 from neurotrain_hw.rules.sums import WIDTH_BITS, Product
@@ -137,6 +137,33 @@ class RandomStreams:
                 _draw(generator, k, 1)
         for generator in self._weight:
             generator.random(1)
+
+    def states(self) -> list[list[int]]:
+        """The state of every generator: PCG64's state and increment of 128 bits, and the half of a draw it keeps."""
+        found = []
+        for generator in self._generators():
+            state = generator.bit_generator.state
+            found.append([*(int(v) for v in state["state"].values()), state["has_uint32"], state["uinteger"]])
+        return found
+
+    def restore(self, states: Sequence[Sequence[int]]) -> None:
+        """Put the generators into the states of `states`; ValueRangeError where they cannot be."""
+        generators = self._generators()
+        limits = (2**128, 2**128, 2, 2**32)
+        if [len(row) for row in states] != [4] * len(generators) or any(
+            not 0 <= value < limit for row in states for value, limit in zip(row, limits, strict=True)
+        ):
+            raise ValueRangeError("states that generators cannot have", where="random streams")
+        for generator, (state, increment, has, half) in zip(generators, states, strict=True):
+            if generator.bit_generator.state["state"]["inc"] != increment:
+                raise ValueRangeError("a generator of another seed", where="random streams")
+            generator.bit_generator.state = {
+                "bit_generator": "PCG64", "state": {"state": state, "inc": increment}, "has_uint32": has,
+                "uinteger": half,
+            }  # fmt: skip
+
+    def _generators(self) -> list[np.random.Generator]:
+        return [g for row in self._traces for g in row] + self._weight
 
     def draw(self, first: int, last: int) -> RandomNumbers:
         """The numbers for steps `first` to `last` (from 1, `last` included); must be called in order."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from neurotrain_hw.errors import UnknownNameError, ValueRangeError
+from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Plasticity, Program
 from neurotrain_hw.simulator.compiling import announced
@@ -17,6 +18,7 @@ from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.recording import Recording, parse_record
 from neurotrain_hw.simulator.rule_tables import RandomStreams
 from neurotrain_hw.simulator.run import Run
+from neurotrain_hw.simulator.snapshot import Snapshot, read_snapshot, write_snapshot
 from neurotrain_hw.simulator.state import State
 
 
@@ -55,6 +57,31 @@ class Session:
         twin._initial = (plastic.w.copy(), plastic.tag_1.copy(), plastic.tag_2.copy())
         twin._start()
         return twin
+
+    def save(self, path: Path) -> None:
+        """Write a snapshot of the run, from which `resume` goes on with the same bits."""
+        parts = self._state.parts() | {f"initial_{k}": v for k, v in enumerate(self._initial)}
+        record = sorted(f"{name}.{variable}" for name, variable in self._record)
+        write_snapshot(path, self.program, Snapshot(parts, self._streams.states(), self.step, self.learn, record))
+
+    @classmethod
+    def resume(cls, program: Program, path: Path) -> Session:
+        """The run of a snapshot, at the step at which it was saved.
+
+        FormatError where the file is damaged, or of another program.
+        """
+        found = read_snapshot(path, program)
+        session = cls(program, record=found.record, learn=found.learn)
+        try:
+            initial = tuple(found.parts[f"initial_{k}"] for k in range(3))
+            if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(initial, session._initial, strict=True)):
+                raise ValueRangeError("the weights are not of this program", where="snapshot")
+            session._state.restore(found.parts, found.step)
+            session._streams.restore(found.streams)
+        except (KeyError, ValueRangeError) as error:
+            raise FormatError(f"the snapshot contradicts its program: {error}", where=str(path)) from None
+        session._initial = (initial[0], initial[1], initial[2])
+        return session
 
     def _start(self) -> None:
         self._state = State(self._layout, self._initial)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.layout import I32, I64, Layout
+from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
+
+_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE]
+"""Columns of the populations' table that change during a run and hold no addresses."""
 
 
 class Plastic(NamedTuple):
@@ -74,13 +80,39 @@ class State:
         start = (int(self.populations[number, t.P_SPIKES_AT]) - self._address("totals")) // 8
         return self.totals[start : start + int(self.populations[number, t.P_N])]
 
+    def parts(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything by name, as arrays that hold no addresses: what a snapshot keeps."""
+        return {
+            "words": self.words, "marks": self.marks, "totals": self.totals, "learning": self.learning,
+            "populations": self.populations[:, _KEPT], "events": self.connections[:, t.C_EVENTS],
+            **self.plastic._asdict(), "below": self.plastic.below.astype(np.uint8),
+        }  # fmt: skip
+
+    def restore(self, parts: Mapping[str, npt.NDArray[Any]], step: int) -> None:
+        """Take over the parts of a state of the same layout; ValueRangeError where they cannot be one."""
+        for name, mine in self.parts().items():
+            if name not in parts or parts[name].shape != mine.shape or parts[name].dtype != mine.dtype:
+                raise ValueRangeError(f"'{name}' is not of this program", where="snapshot", need=str(mine.shape))
+        epochs = self.layout.rules.rules[:, R_EPOCH]
+        for name, column in (("tx", R_PRE_N), ("ty", R_POST_N)):
+            limits = np.repeat(epochs, self.layout.rules.rules[:, column])
+            if np.any(parts[name] < 0) or np.any(parts[name] > limits):
+                raise ValueRangeError(f"'{name}' holds times beyond the epoch", where="snapshot")
+        for name in ("words", "marks", "totals", "learning"):
+            getattr(self, name)[...] = parts[name]
+        for name in Plastic._fields:
+            getattr(self.plastic, name)[...] = parts[name]
+        self.populations[:, _KEPT] = parts["populations"]
+        self.connections[:, t.C_EVENTS] = parts["events"]
+        self.step = step
+
     def _address(self, block: str) -> int:
         return int(getattr(self, block).ctypes.data)
 
 
 def _plastic(layout: Layout, initial: tuple[I32, I32, I32]) -> Plastic:
     rules = layout.rules.rules
-    pre_n, post_n = (int(rules[:, k].sum()) for k in (6, 7))
+    pre_n, post_n = (int(rules[:, k].sum()) for k in (R_PRE_N, R_POST_N))
     synapses, tag_1, tag_2 = (part.copy() for part in initial)
     zeros = {"x": 2 * pre_n, "y": 3 * post_n, "tx": pre_n, "ty": post_n}
     return Plastic(

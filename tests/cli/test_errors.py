@@ -258,7 +258,7 @@ def test_a_full_disk(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with Path("/dev/full").open("wb", buffering=0) as device:
             device.write(b"x")
 
-    monkeypatch.setattr("neurotrain_hw.program_file.np.lib.format.write_array", full)
+    monkeypatch.setattr("neurotrain_hw.archive.np.lib.format.write_array", full)
     message = refused(2, "compile", network, "-t", "loihi2", "-s", 4, "-o", tmp_path / "x.nhw")
     assert f"{tmp_path / 'x.nhw'}: cannot be written: No space left on device. Free some space" in message
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
