@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/reference/python-api.md", "docs/how-to/on-chip-learning.md")
+STORIES = ("docs/how-to/build-a-network.md",)  # every example goes on from the ones before
 EXAMPLE = re.compile(r"```python\n(?P<code>(?:(?!```).)*)```\n+```text\n(?P<printed>.*?)```", re.DOTALL)
 
 
@@ -29,6 +30,16 @@ def examples() -> list[object]:
 @pytest.mark.parametrize(("code", "printed"), examples())
 def test_example_prints_what_the_page_shows(code: str, printed: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == printed.split()
+
+
+@pytest.mark.parametrize("page", STORIES)
+def test_a_story_prints_what_the_page_shows(page: str, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    printed = " ".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == printed.split()
 
