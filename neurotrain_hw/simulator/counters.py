@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, fields
 class ConnectionCounts:
     """Events on one connection over a run.
 
-    `spike_events`, `graded_events`: one per stored synapse (weight not 0 in a sparse connection, every weight in a
-    dense one) that receives a spike or a graded value. `weight_updates_proposed`: synapses visited at learning
-    epochs whose rule gives a change that is not 0 before rounding; of these, `applied` change the stored weight,
-    `rounded_away` leave it as it was through rounding, `saturated` were held back, wholly or in part, by the
-    weight's range. `trace_updates`: pre and post traces read and written at epochs, one per neuron and trace that
-    is not 0 or receives an impulse. `random_numbers`: random numbers that the learning engine draws.
+    `spike_events`, `graded_events`: one per stored synapse that receives a spike or a graded value, counted in the
+    step in which it is sent. Stored are all weights of a dense connection, those that are not 0 of a sparse one, and of
+    a convolution each pair of an output neuron and a tap of the kernel that the event reaches.
+    `weight_updates_proposed`: synapses visited at learning epochs whose rule gives a change that is not 0 before
+    rounding; of these, `applied` change the stored weight, `rounded_away` leave it as it was through rounding,
+    `saturated` were held back, wholly or in part, by the weight's range. `trace_updates`: pre and post traces read and
+    written at epochs, one per neuron and trace that is not 0 or receives an impulse. `random_numbers`: random numbers
+    that the learning engine draws.
     """
 
     spike_events: int = 0
@@ -37,10 +39,11 @@ class ConnectionCounts:
 class PopulationCounts:
     """Events in one population over a run.
 
-    `updates_active`: neuron updates with something to do: the neuron has input in this step, a bias, or u or v
-    that is not 0; `updates_idle`: all others. Together they are steps x neurons. `spikes`: spikes or graded values
-    sent, whatever number of cores they go to; `spikes_on_core`, `spikes_off_core`: deliveries, one for each core
-    that holds a target of the spike (None without a placement).
+    `updates_active`: neuron updates with something to do: what arrives in this step sums to something but 0, or the
+    neuron has a bias, or a state variable that differs from its initial value when the step begins; `updates_idle`:
+    all others. Together they are steps x neurons. `spikes`: spikes or graded values sent, whatever number of cores they
+    go to; `spikes_on_core`, `spikes_off_core`: deliveries, one for each core that holds a target of the spike (None
+    without a placement).
     """
 
     updates_active: int = 0

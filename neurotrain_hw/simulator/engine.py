@@ -33,9 +33,10 @@ def simulate(
     """Run a program for `steps` steps and return what was recorded, the final weights and the counters.
 
     `inputs`: one stream per input population; a stream that is shorter than the run is followed by silence, a
-    missing one is silent. `record`: any of `"<population>.spikes"`, `".u"`, `".v"`, `".y1"`, `".y2"`; by default the
-    spikes of the program's outputs. `learn` False freezes all plastic weights. `third_factors`: per three-factor
-    connection whose post population has no modulator, int32 (3, steps, n_post): y1, y2, y3 delivered at each step.
+    missing one is silent. `record`: any of `"<population>.spikes"`, a state of its kind (`program.STATES`), or `".y1"`,
+    `".y2"` of a modulator; by default the spikes of the program's outputs. `learn` False freezes all plastic weights.
+    `third_factors`: per three-factor connection whose post population has no modulator, int32 (3, steps, n_post): y1,
+    y2, y3 delivered at each step.
     `engine` "lava" runs Lava instead (see `neurotrain_hw.lava`). The result depends on nothing else: random rounding
     comes from the `rng_seed` of each plastic connection.
 

@@ -16,8 +16,9 @@ from neurotrain_hw.simulator.counters import Counters
 class Run:
     """The result of `simulate`, from the integer simulator or from Lava.
 
-    `spikes`: per recorded population, all `steps` steps. `states`: per recorded variable, `"<population>.u"`,
-    `".v"` (int32 (steps, n), after the step, v already reset), `".y1"`, `".y2"` (the modulator's third factors).
+    `spikes`: per recorded population, all `steps` steps. `states`: per recorded variable, `"<population>.v"`
+    or another state of its kind (int32 (steps, n), after the step, v already reset), `".y1"`, `".y2"` (the modulator's
+    third factors).
     `weights`: per learning connection, int32 (n_post, n_pre) after the last step; `tags`: `"<connection>.tag_1"`,
     `".tag_2"` likewise; `traces`: `"<connection>.x1"` (n_pre,) and `".y1"` (n_post,), as the engine holds them.
     `history`: `"<connection>.weights@epochs"`, int32 (epochs, n_post, n_pre), where recorded.
