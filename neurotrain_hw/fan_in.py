@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.program import Connection, Program
 from neurotrain_hw.synapses import I32, I64, Convolution, SparseWeights, row_chunks
@@ -153,6 +154,10 @@ class ConvolutionFanIn:
     def axons(self, ranges: Ranges) -> int:
         """Inputs under at least one tap."""
         return int(np.count_nonzero(self._per_input(ranges))) * self.kernel[3]
+
+    def reached(self, ranges: Ranges) -> npt.NDArray[np.bool_]:
+        """Whether each input neuron feeds at least one of these neurons, bool (n_pre,)."""
+        return np.repeat(self._per_input(ranges) > 0, self.kernel[3], axis=2).ravel()
 
     def _per_input(self, ranges: Ranges) -> I64:
         """Synapses of each input position and group, (X, Y, groups); all channels of a group have the same."""

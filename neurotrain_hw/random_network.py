@@ -12,7 +12,7 @@ from neurotrain_hw.synapses import I32, SparseWeights
 _SHIFT = 1  # of mixed 8-bit weights, which are even
 _CHUNK = 1 << 22
 _LARGEST = 127
-_BALANCE = 4  # an inhibitory weight is up to 4 times an excitatory one, as a fifth of the neurons inhibit
+_BALANCE = 6  # an inhibitory weight is up to 4 times an excitatory one, as a fifth of the neurons inhibit
 
 
 def random_sparse(
@@ -23,7 +23,7 @@ def random_sparse(
     inputs: int | None = None,
     input_fan_out: int | None = None,
     inhibitory: float = 0.2,
-    vth: int = 1500,
+    vth: int = 400,
     dv: int = 410,
     name: str = "",
 ) -> Program:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
-from neurotrain_hw.program import Connection, CoreSlice, Program
+from neurotrain_hw.deliveries import deliveries
+from neurotrain_hw.program import Program
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 from neurotrain_hw.simulator.layout import I64
 from neurotrain_hw.simulator.state import State
@@ -40,24 +38,5 @@ def collect_counters(program: Program, state: State, *, learn: bool) -> Counters
 
 def _deliveries(program: Program, population: str, spikes: I64) -> tuple[int, int]:
     """Spikes of a population delivered to its own core and to others: one delivery per core that holds a target."""
-    own = np.full(spikes.size, -1, np.int64)
-    cores = {(s.chip, s.core): k for k, s in enumerate(program.placement)}
-    for s in program.placement:
-        if s.population == population:
-            own[s.first : s.last] = cores[s.chip, s.core]
-    reached = np.zeros((spikes.size, len(program.placement)), bool)
-    for c in program.connections:
-        if c.pre == population and c.pre_port == "spikes":
-            for s in program.placement:
-                if s.population == c.post:
-                    reached[:, cores[s.chip, s.core]] |= _has_target(c, s)
-    at_home = reached[np.arange(spikes.size), np.maximum(own, 0)] & (own >= 0)
-    return int(spikes[at_home].sum()), int((spikes * (reached.sum(axis=1) - at_home)).sum())
-
-
-def _has_target(connection: Connection, part: CoreSlice) -> npt.NDArray[np.bool_]:
-    """Pre neurons with a stored synapse onto the slice, bool (n_pre,): all of a dense connection."""
-    if connection.kind != "sparse":
-        return np.ones(connection.weights.shape[1], bool)
-    found = connection.matrix()[part.first : part.last] != 0
-    return np.asarray(found.any(axis=0))
+    found = deliveries(program, population)
+    return int(spikes[found.home].sum()), int((spikes * (found.cores - found.home)).sum())
