@@ -11,8 +11,8 @@ from neurotrain_hw import lava
 from neurotrain_hw.simulator import load_case, simulate
 
 CASES = [
-    "lif_multi3_0005", "lif_perneuron_0009", "lifreset_two_0102", "ternary_rec_0203", "graded_acc32_0307",
-    "conv_stack_0405", "conv_graded_0402", "learn2f_random_0507", "learn2f_weightdep_0514", "learn3f_delay_0603",
+    "lif_perneuron_0009", "lifreset_two_0102", "conv_stack_0405", "learn2f_random_0507", "learn2f_weightdep_0514",
+    "learn3f_delay_0603",
 ]  # fmt: skip
 
 
