@@ -12,7 +12,7 @@ from neurotrain_hw.synapses import I32, SparseWeights
 _SHIFT = 1  # of mixed 8-bit weights, which are even
 _CHUNK = 1 << 22
 _LARGEST = 127
-_BALANCE = 6  # an inhibitory weight is up to 4 times an excitatory one, as a fifth of the neurons inhibit
+_BALANCE = 6  # an inhibitory weight is 6 times an excitatory one on average: a fifth of the neurons hold the rest
 
 
 def random_sparse(
@@ -32,9 +32,9 @@ def random_sparse(
     Every neuron has `fan_out` synapses onto distinct neurons, chosen uniformly, itself among them; every input has
     `input_fan_out` (default: `fan_out`) excitatory ones, and there is one input to 100 neurons unless `inputs` says
     otherwise. The part `inhibitory` of the neurons sends negative weights only, the others positive ones; mantissas
-    are uniform in 1..31, of inhibitory neurons in -4..-124, so that one fifth balances the rest. `vth`, `dv`: as of
-    the kind lif; u has no memory. Memory on top of the result, of 5 bytes per synapse, stays below 200 MB. Raises
-    ValueRangeError for sizes that cannot be.
+    are uniform in 1..21, 6 times that where inhibitory and for inputs, so that the network fires in a few percent of
+    its steps where its inputs do in a tenth of theirs. `vth`, `dv`: as of the kind lif; u has no memory. Memory on
+    top of the result, of 5 bytes per synapse, stays below 200 MB. Raises ValueRangeError for sizes that cannot be.
     """
     inputs = max(1, neurons // 100) if inputs is None else inputs
     input_fan_out = fan_out if input_fan_out is None else input_fan_out
@@ -66,7 +66,7 @@ def _connection(name: str, pre: str, weights: SparseWeights) -> Connection:
 
 
 def _rows(seed: np.random.SeedSequence, factor: npt.NDArray[np.int8], fan_out: int, n_post: int) -> SparseWeights:
-    """Rows of `fan_out` synapses each, mantissas `factor` (n_pre,) times 1..31."""
+    """Rows of `fan_out` synapses each, mantissas `factor` (n_pre,) times 1..21."""
     rng, n_pre = np.random.default_rng(seed), factor.size
     post = np.empty((n_pre, fan_out), np.int32)
     mantissa = np.empty((n_pre, fan_out), np.int8)

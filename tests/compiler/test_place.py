@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from graphs import chain
 
-from neurotrain_hw.chips import load_chip
+from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.compiler import compile_graph, layer_rows, memory_rows, place, pool_rows
 from neurotrain_hw.errors import CapacityError, UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
+from neurotrain_hw.random_network import random_sparse
+from neurotrain_hw.synapses import Convolution
 
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
 LIF = {"du": 4095, "dv": 410, "vth": 4000, "bias_mant": 0, "bias_exp": 0}
@@ -186,3 +189,136 @@ def test_delays_that_the_chip_cannot_hold():
         with pytest.raises(CapacityError, match=f"'w'.*need 9 steps, limit {limit} steps"):
             place(layer(2, 3, kind="delay_dense", delays=delays), chip)
     assert bits(place(layer(2, 3, kind="delay_dense", delays=delays), LOIHI2))["delays"] == 6 * 6
+
+
+def other(chip: Chip, **figures: object) -> Chip:
+    """A chip with other figures: `structure__cores=2`."""
+    changed = {key.replace("__", "."): value for key, value in figures.items()}
+    known = {key: replace(chip.figure(key), value=value, status="X") for key, value in changed.items()}
+    return replace(chip, figures={**chip.figures, **known})
+
+
+def image(stride: int = 1) -> Program:
+    """A convolution of 3 x 3 taps from 8 x 8 x 4 to 6 output channels, without padding."""
+    geometry = Convolution((stride, stride))
+    shape = geometry.output_shape((8, 8, 4), (6, 3, 3, 4))
+    return Program(
+        "image",
+        (Population("in", "input", (8, 8, 4)), Population("n", "lif", shape, LIF)),
+        (Connection("w", "conv", "in", "n", np.ones((6, 3, 3, 4), np.int16), conv=geometry),),
+    )
+
+
+def test_a_chip_that_shares_kernels_stores_one_on_every_core() -> None:
+    found = bits(place(image(), LOIHI2))
+    assert found["kernels"] == 8 * 6 * 3 * 3 * 4 and "weights" not in found
+    small = other(LOIHI2, structure__neurons_per_core=40)
+    placed = place(image(), small)
+    cores = len({part.core for part in placed.placement})
+    assert cores == -(-6 * 6 * 6 // 40)
+    assert bits(placed)["kernels"] == cores * found["kernels"]  # 40 neurons in C order have all 6 channels
+
+
+def test_a_core_with_some_channels_stores_their_kernels_only() -> None:
+    placed = place(image(), other(LOIHI2, structure__neurons_per_core=4))
+    first = next(row for row in placed.memory if row.purpose == "kernels")
+    assert (placed.placement[0].last, first.need_bits) == (4, 8 * 4 * 3 * 3 * 4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_chip_that_does_not_share_kernels_stores_every_tap_with_its_index(stride: int) -> None:
+    """Loihi 1: blocks of 64 at most, per input; every output has 3 x 3 x 4 taps, none beyond the edge."""
+    program = image(stride)
+    outputs, found = program.population("n").n, bits(place(program, LOIHI1))
+    assert found["weights"] == 8 * outputs * 3 * 3 * 4
+    assert found["synapse indices"] == (8 if outputs > 128 else 6) * outputs * 3 * 3 * 4
+    reach = np.zeros((8, 8), int)  # outputs under each input, by the reading of the taps' places
+    for x, y, i, j in np.ndindex(*program.population("n").shape[:2], 3, 3):
+        reach[x * stride + i, y * stride + j] += 6
+    entry = 8 + (8 if outputs > 128 else 6)
+    blocks = sum(
+        -(-(min(64, r - k) * entry + 10) // 64) * 64 - min(64, r - k) * entry
+        for r in reach.ravel().tolist() for k in range(0, r, 64)
+    )  # fmt: skip
+    assert found["block overhead"] == 4 * blocks
+
+
+def test_sparse_delays_take_their_bits_and_are_held_to_the_chips_longest() -> None:
+    weights, delays = np.zeros((100, 50), np.int16), np.full((100, 50), 9, np.int32)
+    weights[::10, :] = 2
+    program = layer(50, 100, kind="delay_sparse", weights=weights, delays=delays)
+    for form in (program, program.packed()):
+        found = bits(place(form, LOIHI2))
+        assert (found["weights"], found["delays"], found["synapse indices"]) == (4000, 3000, 3500)
+        with pytest.raises(CapacityError, match="need 9 steps, limit 7 steps"):
+            place(form, other(LOIHI2, synapse__delay_bits_max=3))
+
+
+@pytest.mark.parametrize("chip", [LOIHI1, LOIHI2], ids=lambda chip: chip.id)
+def test_sparse_rows_lie_where_their_matrix_would(chip: Chip) -> None:
+    """The same slices and the same bits, and no slice could hold one neuron more."""
+    rng = np.random.default_rng(0)
+    weights = np.where(rng.random((3000, 900)) < 0.2, 2 * rng.integers(-50, 51, (3000, 900)), 0).astype(np.int16)
+    program = layer(900, 3000, kind="sparse", weights=weights, sign_mode="mixed")
+    placed = place(program, chip)
+    packed = place(program.packed(), chip)
+    assert packed.placement == placed.placement and packed.memory == placed.memory
+    assert len(placed.placement) > 2
+    for part in placed.placement[:-1]:
+        longer = replace(program, placement=(replace(part, last=part.last + 1),))
+        assert any(
+            pool.need_bits > (pool.limit_bits or pool.need_bits) for pool in pool_rows(memory_rows(longer, chip))
+        )
+
+
+def test_input_axons_are_those_with_synapses_on_the_core() -> None:
+    """Each of 10,000 inputs leads to one of 100 neurons: a core of Loihi 1 holds neurons of 4,096 axons."""
+    weights = np.zeros((100, 10_000), np.int16)
+    weights[np.arange(10_000) // 100, np.arange(10_000)] = 2
+    placed = place(layer(10_000, 100, kind="sparse", weights=weights), LOIHI1)
+    assert [part.last - part.first for part in placed.placement] == [40, 40, 20]
+    with pytest.raises(CapacityError, match=r"10,000 input axons, limit 4,096"):
+        place(layer(10_000, 1, kind="sparse", weights=np.full((1, 10_000), 2, np.int16)), LOIHI1)
+
+
+def test_as_many_chips_as_it_takes() -> None:
+    program = layer(4000, 10_000)
+    placed = place(program, LOIHI2, chips=None)
+    assert placed.placement == place(program, LOIHI2, chips=2).placement
+    assert {part.chip for part in placed.placement} == {0, 1}
+    with pytest.raises(CapacityError, match="Ask for 2 chips"):
+        place(program, LOIHI2)
+
+
+def test_the_next_chip_is_taken_where_a_chips_total_is_reached() -> None:
+    """At most 1,000 synapses on a chip: 10 neurons of 100; its other cores stay empty."""
+    for key, unit in (("structure__synapses_per_chip_max", 100), ("structure__neurons_per_chip", 1)):
+        chip = other(LOIHI2, **{key: 10 * unit})
+        placed = place(layer(100, 25), chip, chips=3)
+        assert [(s.first, s.last, s.chip, s.core) for s in placed.placement] == [
+            (0, 10, 0, 0), (10, 20, 1, 0), (20, 25, 2, 0),
+        ]  # fmt: skip
+        with pytest.raises(CapacityError, match=rf"each with at most {10 * unit:,} .*need 3 chips, limit 2 chips"):
+            place(layer(100, 25), chip, chips=2)
+    with pytest.raises(CapacityError, match="one neuron with its synapses"):
+        place(layer(100, 25), other(LOIHI2, structure__synapses_per_chip_max=99), chips=None)
+
+
+def test_kinds_with_other_state_take_the_bits_of_theirs() -> None:
+    adaptive = {"du": 0, "dv": 0, "dtheta": 0, "dr": 0, "theta_0": 1, "theta_step": 1, "bias_mant": 0, "bias_exp": 0}
+    program = layer(5, 10)
+    program = replace(program, populations=(program.populations[0], Population("n", "atrlif", (10,), adaptive)))
+    found = bits(place(program, LOIHI2))
+    assert found["neuron state (u, v, theta, r)"] == 4 * 24 * 10
+
+
+def test_a_sparse_network_of_a_million_synapses_is_placed_in_a_moment() -> None:
+    """Every neuron on one core, none beyond a limit, in time that grows with the cores and not with their squares."""
+    program = random_sparse(neurons=20_000, fan_out=64, seed=1)
+    start = time.perf_counter()
+    placed = place(program, LOIHI2, chips=None)
+    assert time.perf_counter() - start < 5
+    ends = [(part.first, part.last) for part in placed.placement]
+    assert [a for a, _ in ends] == [0, *(b for _, b in ends[:-1])] and ends[-1][1] == 20_000
+    assert bits(placed)["weights"] == 8 * sum(int(c.stored_synapses().sum()) for c in program.connections)
+    assert all(pool.need_bits <= 196608 * 8 for pool in pool_rows(placed.memory))
