@@ -161,7 +161,7 @@ class Reference:
         self.events[c.name] += int(self.stored[c.name][:, values != 0].sum())
         delays = _delays(c)
         for d in np.unique(delays):
-            late = a.sum_messages(np.where(delays == d, w, 0), values, c.weight_exp)
+            late = a.sum_messages(np.where(delays == d, w, 0), values, c.weight_exp, wide=c.kind == "delay_dense")
             self.due[c.name][t + 1 + int(d)] = a.wrap32(self.due[c.name][t + 1 + int(d)] + late)
 
     def convolve(self, c, values):

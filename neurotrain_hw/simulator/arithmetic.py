@@ -38,13 +38,14 @@ def decay(x: IntLike, constant: IntLike) -> npt.NDArray[np.int64]:
     return shift_toward_zero(np.asarray(x, np.int64) * (4096 - np.asarray(constant, np.int64)), 12)
 
 
-def sum_messages(weights: IntLike, values: IntLike, weight_exp: int) -> npt.NDArray[np.int64]:
+def sum_messages(weights: IntLike, values: IntLike, weight_exp: int, *, wide: bool = False) -> npt.NDArray[np.int64]:
     """acc = sum_j w_ij * s_j in 32 bits; acc << weight_exp, or acc >> -weight_exp where negative; in 32 bits.
 
-    `weights` (n_post, n_pre), `values` (n_pre,): graded values, or ones and zeros.
+    `weights` (n_post, n_pre), `values` (n_pre,): graded values, or ones and zeros. `wide`: products have 32 bits, but
+    their sum has 64 until it is shifted; Lava's DelayDense is so, and none of the others.
     """
-    products = wrap32(np.asarray(weights, np.int64) * wrap32(values))
-    return shift_sum(wrap32(products.sum(axis=-1)), weight_exp)
+    acc = wrap32(np.asarray(weights, np.int64) * wrap32(values)).sum(axis=-1)
+    return shift_sum(acc if wide else wrap32(acc), weight_exp)
 
 
 def shift_sum(acc: IntLike, weight_exp: int) -> npt.NDArray[np.int64]:

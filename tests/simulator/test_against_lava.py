@@ -33,7 +33,7 @@ def test_two_hundred_networks_agree(first: int, lava_python: Path) -> None:
 def test_the_networks_hold_every_kind_at_work() -> None:
     """The comparisons above would be empty if neurons of some kind hardly ever sent anything."""
     found, sending, connections = {}, {}, {}
-    for seed in range(210):
+    for seed in range(100):
         network = random_network(seed, lava=True, steps=STEPS)
         reference = Reference(network.program).run(network.inputs, network.steps)
         for p in network.program.populations:
@@ -43,8 +43,8 @@ def test_the_networks_hold_every_kind_at_work() -> None:
             connections[c.kind] = connections.get(c.kind, 0) + (reference.events[c.name] > 0)
     assert set(found) == {"input", *KINDS} - {"lif_refractory"}
     for kind, count in found.items():
-        assert sending[kind] >= max(10, count // 4), kind
-    assert len(connections) == 5 and min(connections.values()) >= 40
+        assert sending[kind] >= max(5, count // 4), kind
+    assert len(connections) == 5 and min(connections.values()) >= 20
 
 
 def expect_agreement_with_lava(seeds: range, python: Path) -> None:

@@ -49,7 +49,8 @@ def test_inputs_at_every_power_of_two(kind: str) -> None:
     for arithmetic in options:
         if kind == "ternary_lif" and arithmetic.reset == "subtract":
             continue
-        for memory in ({}, {"du": -1}, {"du": 4096}, {"dv": 4096}) if "du" in PLAIN[kind] else ({},):
+        leaks = "du" in PLAIN[kind] and arithmetic == Arithmetic()
+        for memory in ({}, {"du": -1}, {"du": 4096}, {"dv": 4096}) if leaks else ({},):
             expect_agreement(_edges(kind, PLAIN[kind] | memory, arithmetic))
 
 
@@ -223,6 +224,33 @@ def test_every_width_and_sign_of_weights(bits: int, sign: str) -> None:
     values = ((rng.random((80, 9)) < 0.1) * rng.integers(-50, 50, (80, 9))).astype(np.int32)
     for connections in (given, [c.packed() for c in given]):
         expect_agreement(Network(Program("widths", populations, tuple(connections)), {"in": values}, 80))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("dense", -(2**30) >> 3), ("sparse", -(2**30) >> 3), ("delay_sparse", -(2**30) >> 3),
+                        ("delay_dense", 3 * 2**27)],
+)  # fmt: skip
+def test_a_sum_beyond_32_bits_wraps_before_its_shift_but_for_delay_dense(kind: str, value: int) -> None:
+    """192 * 2^23 + 192 * 2^23 = 3 * 2^30, shifted right by 3: Lava's DelayDense alone adds up in 64 bits."""
+    weights, delays = np.array([[192, 192]]), np.zeros((1, 2), np.int32) if kind.startswith("delay") else None
+    populations = (Population("in", "input", (2,)), Population("n", "sigma", (1,)))
+    c = Connection("c", kind, "in", "n", weights, -3, num_message_bits=32, delays=delays)
+    run = simulate(Program(kind, populations, (c,)), {"in": EventStream.from_dense([[2**23, 2**23]])}, steps=2,
+                   record=("n.sigma",))  # fmt: skip
+    assert run.states["n.sigma"][1, 0] == value
+
+
+def test_a_delta_of_the_smallest_integer_keeps_the_error() -> None:
+    """NumPy's |-2^31| is -2^31, which is not above 0: Lava's coder sends it, and does not clear the error."""
+    populations = (
+        Population("in", "input", (1,)),
+        Population("n", "delta", (1,), {"vth": 10, "spike_exp": 0, "state_exp": 0, "cum_error": 1}),
+    )
+    c = Connection("c", "dense", "in", "n", np.array([[1]]), num_message_bits=32)
+    run = simulate(Program("delta", populations, (c,)), {"in": EventStream.from_dense([[1], [-(2**31)]])}, steps=3,
+                   record=("n.spikes", "n.error"))  # fmt: skip
+    assert run.spikes["n"].dense()[:, 0].tolist() == [0, 0, -(2**31)]
+    assert run.states["n.error"][:, 0].tolist() == [0, 1, 1 - 2**31]
 
 
 def test_a_stored_synapse_of_weight_0_counts_its_events() -> None:
