@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from program_forms import KINDS
 
 from neurotrain_hw.errors import NeurotrainError, UnknownNameError, ValueRangeError
-from neurotrain_hw.program import Connection, CoreSlice, Modulator, Plasticity, Population, Program, Timing
+from neurotrain_hw.program import Arithmetic, Connection, CoreSlice, Modulator, Plasticity, Population, Program, Timing
+from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, pack_weights, sparse_weights
 
 LIF = {"du": 4095, "dv": 100, "vth": 10, "bias_mant": 0, "bias_exp": 0}
 WIRE = "connection 'c' (in -> out)"
@@ -43,6 +45,17 @@ def _rule(**values: Any) -> dict[str, Any]:
 
 def _wire(**values: Any) -> dict[str, Any]:
     return {"connection": values}
+
+
+def _arithmetic(**values: Any) -> dict[str, Any]:
+    return {"population": {"arithmetic": Arithmetic(**values)}}
+
+
+W = np.full((3, 2), 2, np.int32)
+
+
+def _chip_form(weights: Any, **values: Any) -> dict[str, Any]:
+    return {"connection": {"weights": weights, "sign_mode": "mixed", "plasticity": None, **values}}
 
 
 def test_a_good_program_is_accepted() -> None:
@@ -112,6 +125,52 @@ FAULTS = {
     "num_weight_bits": (_wire(num_weight_bits=9), WIRE, "1 to 8"),
     "num_message_bits": (_wire(num_message_bits=33), WIRE, "0 to 32"),
     "max_delay": (_wire(max_delay=-1), WIRE, "0 to 63"),
+    "shape of many axes": ({"population": {"shape": (1,) * 9}}, "population 'out'", "1 to 8 axes"),
+    "arithmetic": (_arithmetic(threshold="below"), "population 'out'", "'above' or 'reached'"),
+    "reset of the arithmetic": (_arithmetic(reset="none"), "population 'out'", "'zero' or 'subtract'"),
+    "overflow of u": (_arithmetic(u_overflow="clip"), "population 'out'", "'wrap_once' or 'wrap' or 'saturate'"),
+    "overflow of v": (_arithmetic(v_overflow="wrap_once"), "population 'out'", "'saturate' or 'wrap'"),
+    "arithmetic of a sigma": (
+        {"population": {"kind": "sigma", "parameters": {}, "arithmetic": Arithmetic("reached")}},
+        "population 'out'",
+        "one arithmetic only",
+    ),
+    "a ternary neuron that subtracts": (
+        {
+            "population": {
+                "kind": "ternary_lif",
+                "parameters": KINDS["ternary_lif"],
+                "arithmetic": Arithmetic(reset="subtract"),
+            }
+        },
+        "population 'out'",
+        "resets to zero",
+    ),
+    "imag port of a neuron without": (_wire(port="imag"), WIRE, "resonators only"),
+    "sparse weights of a dense kind": (_chip_form(sparse_weights(W, "mixed", 8)), WIRE, "kind sparse or delay_sparse"),
+    "packed weights that learn": (
+        {"connection": {"weights": pack_weights(W, "mixed", 8), "sign_mode": "mixed"}},
+        WIRE,
+        "no learning rule",
+    ),
+    "packed weights of another shape": (_chip_form(pack_weights(W.T, "mixed", 8)), WIRE, "shape (3, 2)"),
+    "packed weights without a sign mode": (
+        _chip_form(pack_weights(W, "mixed", 8), sign_mode=None),
+        WIRE,
+        "expected a sign_mode",
+    ),
+    "packed weights of other bits": (
+        _chip_form(pack_weights(W, "mixed", 4)),
+        WIRE,
+        "expected (8, 1, True, False) for 8 bits, mixed",
+    ),
+    "delays beside sparse weights": (
+        _chip_form(sparse_weights(W, "mixed", 8, W), kind="delay_sparse", delays=W),
+        WIRE,
+        "delays within",
+    ),
+    "geometry of a dense connection": (_wire(conv=Convolution()), WIRE, "kind conv"),
+    "conv without geometry": (_wire(kind="conv"), WIRE, "its geometry"),
     "delays of a dense connection": (_wire(delays=np.ones((3, 2), np.int32)), WIRE, "delay_dense"),
     "no delays": (_wire(kind="delay_dense"), WIRE, "without delays"),
     "long delays": (_wire(kind="delay_dense", delays=np.full((3, 2), 64, np.int32)), WIRE, "0..63 steps"),
@@ -179,3 +238,62 @@ def test_a_parameter_is_one_value_per_neuron() -> None:
     assert program.population("out").parameter("vth").tolist() == [1, 2, 3]
     assert program.population("out").parameter("dv").tolist() == [100, 100, 100]
     assert Population("image", "input", (2, 3, 4)).n == 24
+
+
+def _image(**changes: Any) -> Program:
+    """A convolution of 3 x 3 taps from 8 x 8 x 4 to 6 x 6 x 6, in two groups."""
+    fields = {"weights": np.ones((6, 3, 3, 2), np.int16), "conv": Convolution(groups=2), **changes}
+    populations = (Population("in", "input", (8, 8, 4)), Population("out", "lif", (6, 6, 6), LIF))
+    return Program("image", populations, (Connection("c", "conv", "in", "out", **fields),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"conv": Convolution((2, 2), groups=2)}, r"shape \(6, 6, 6\) \(expected \(3, 3, 6\)\)"),
+        ({"conv": Convolution()}, "C_in = its last size times the groups"),
+        ({"conv": Convolution((0, 1), groups=2)}, "conv.stride is 0.*from 1 to 32768"),
+        ({"conv": Convolution((1, 1), (-1, 0), groups=2)}, "conv.padding is -1"),
+        ({"conv": Convolution(dilation=(1, 2**16), groups=2)}, "conv.dilation is 65536"),
+        ({"conv": Convolution((1,), groups=2)}, "a pair of integers"),  # type: ignore[arg-type]
+        ({"conv": Convolution(groups=0)}, "conv.groups is 0"),
+        ({"weights": np.ones((6, 3, 3, 2))}, "float64"),
+        ({"weights": np.ones((6, 3, 3), np.int16)}, r"shape \(6, 3, 3\)"),
+        ({"weights": np.full((6, 3, 3, 2), 2**31)}, "does not fit into 32 bits"),
+        ({"plasticity": Plasticity("2f", dw="x1*y0")}, "does not learn"),
+        ({"num_weight_bits": 4}, "takes its weights as they are"),
+        ({"delays": np.ones((6, 3, 3, 2), np.int32)}, "delays"),
+    ],
+)
+def test_a_convolution_that_contradicts_itself_is_refused(changes: dict[str, Any], says: str) -> None:
+    assert _image().connection("c").matrix().shape == (6, 3, 3, 2)
+    with pytest.raises(ValueRangeError, match=rf"connection 'c' \(in -> out\): .*{says}"):
+        _image(**changes)
+
+
+def test_packing_a_program_changes_no_weight_and_keeps_what_learns() -> None:
+    """One byte for each static dense synapse, rows for sparse ones; kernels and plastic weights stay as they are."""
+    rng = np.random.default_rng(0)
+    weights, rule = rng.integers(-300, 300, (3, 2)), Plasticity("2f", dw="x1*y0")
+    base: dict[str, Any] = {"pre": "in", "post": "out", "weights": weights}
+    delays = np.ones((3, 2), np.int32)
+    program = Program(
+        "mixed",
+        (Population("in", "input", (2,)), Population("out", "lif", (3,), LIF)),
+        (
+            Connection("d", "dense", **base),
+            Connection("s", "sparse", **base, num_weight_bits=4),
+            Connection("p", "dense", **base, plasticity=rule),
+            Connection("ds", "delay_sparse", **base, delays=delays),
+            Connection("dd", "delay_dense", **base, delays=delays),
+        ),
+    )
+    packed = program.packed()
+    for before, after in zip(program.connections, packed.connections, strict=True):
+        np.testing.assert_array_equal(before.matrix(), after.matrix())
+        assert before.longest_delay == after.longest_delay
+        assert after.resolved_sign_mode == before.resolved_sign_mode
+    kinds = {c.name: type(c.weights) for c in packed.connections}
+    assert kinds == {"d": PackedWeights, "s": SparseWeights, "p": np.ndarray, "ds": SparseWeights, "dd": np.ndarray}
+    image = _image()
+    assert image.packed().connection("c").weights is image.connection("c").weights
