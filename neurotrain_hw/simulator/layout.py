@@ -194,7 +194,9 @@ class _Builder:
         row[t.C_GRADED], row[t.C_ERROR], row[t.C_RULE] = int(c.num_message_bits > 0), int(c.pre_port == "error"), -1
         depth = row[t.C_DEPTH] = c.longest_delay + 1
         # floor shifts of what was sent in different steps must not be added before they are made
-        late = row[t.C_LATE] = int(depth > 1 and c.weight_exp < 0)
+        late = row[t.C_LATE] = t.LATE if depth > 1 and c.weight_exp < 0 else 0
+        if c.kind == "delay_dense" and c.weight_exp < 0 and c.num_message_bits > 0:
+            late = row[t.C_LATE] = t.WIDE
         if c.plasticity is not None:
             self._plastic(row, c)
         elif c.kind == "conv":
@@ -210,7 +212,7 @@ class _Builder:
         ):  # fmt: skip
             self._give("connections", number, column, block, size)
         if late:
-            self._give("connections", number, t.C_SCRATCH_AT, "words", 4 * depth * post.n)
+            self._give("connections", number, t.C_SCRATCH_AT, "words", (8 if late == t.WIDE else 4) * depth * post.n)
             self._give("connections", number, t.C_SCRATCH_MARKS_AT, "marks", depth * blocks)
 
     def _dense(self, row: I64, c: Connection) -> None:

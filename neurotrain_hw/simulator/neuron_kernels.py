@@ -270,10 +270,9 @@ def _any_lif_block(row, first, last):
         spike, new_v = 0, v
         if not waits:
             new_v = _voltage(v, new_u, bias, np.int64(p[width + at]), row[P_V_MODE])
-            if new_v > p[3 * width + at]:
-                spike = 1
-            elif kind == TERNARY_LIF and new_v < p[4 * width + at]:
-                spike = -1
+            spike = 1 if new_v > p[3 * width + at] else 0
+            if kind == TERNARY_LIF and new_v < p[4 * width + at]:
+                spike -= 1
         if row[P_MODULATED]:
             _modulate(row, i, new_v, np.int64(p[5 * width + at]), spike)
         if spike != 0:

@@ -130,7 +130,7 @@ def _delta(row, i, a):
     # as NumPy has it, the absolute value of -2^31 is itself
     height = np.int32(abs(np.int64(new_error if cumulative else change)))
     out = change if height >= p[at] else np.int32(0)
-    if cumulative and out != 0:
+    if cumulative and np.int32(abs(np.int64(out))) > 0:
         new_error = np.int32(0)
     kept = np.int32(change - out)
     changed = ((new ^ act) | (kept ^ residue) | (new_error ^ error)) != 0

@@ -43,22 +43,16 @@ def kernel_parameters(p: Population) -> I32:
 def _lif(p: Population, wide: dict[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
     """du, dv, bias, the values that v must be above and below, theta, reset interval and offset, refractory period."""
     high, low = ("vth_hi", "vth_lo") if p.kind == "ternary_lif" else ("vth", "vth")
-    theta, lower = (_wrapped(wide[key] << 6) for key in (high, low))
+    theta, lower = (np.clip(wide[key] << 6, -_FAR, _FAR) for key in (high, low))
     reached = int(p.arithmetic.threshold == "reached")
     none = np.zeros(1, np.int64)
     interval = wide.get("reset_interval", np.ones(1, np.int64))
     return [
-        wide["du"], wide["dv"], wide["bias"], np.clip(theta, -_FAR, _FAR) - reached,
-        np.clip(lower, -_FAR, _FAR) + reached, theta, interval, wide.get("reset_offset", none) % interval,
-        wide.get("refractory_period", none),
+        wide["du"], wide["dv"], wide["bias"], theta - reached, lower + reached, theta, interval,
+        wide.get("reset_offset", none) % interval, wide.get("refractory_period", none),
     ]  # fmt: skip
 
 
 def _atrlif(wide: dict[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
     scaled = [wide["theta_0"] << 6, wide["theta_step"] << 6]
     return [wide["du"], wide["dv"], wide["bias"], wide["dtheta"], wide["dr"], *scaled]
-
-
-def _wrapped(value: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The threshold is shifted in 32 bits."""
-    return value.astype(np.int32).astype(np.int64)

@@ -67,6 +67,7 @@ from neurotrain_hw.simulator.tables import (
     P_VALUE_AT,
     SIGNAL,
     SPARSE,
+    WIDE,
 )
 from neurotrain_hw.simulator.views import plain_bytes, signed_bytes, wide, words
 
@@ -140,6 +141,9 @@ def propagate(connection_at, pre_at, plastic_at, t):
         return
     n, depth, kind = row[C_N_POST], row[C_DEPTH], row[C_FORMAT]
     blocks = (n + BLOCK - 1) // BLOCK
+    if row[C_LATE] == WIDE:
+        row[C_EVENTS] += _scatter_wide(row, pre, sending, t)
+        return
     if row[C_LATE]:
         into_at, marks_at = row[C_SCRATCH_AT], row[C_SCRATCH_MARKS_AT]
     else:
@@ -335,6 +339,46 @@ def _scatter(row, pre, into_at, marks_at, sending, t):
                 i = post[s]
                 into[i] = np.int32(into[i] + high[s] * value)
                 marks[i // BLOCK] = 1
+    return events
+
+
+@njit(nogil=True)
+def _scatter_wide(row, pre, sending, t):
+    """Graded values through a delayed dense connection with a negative exponent: Lava wraps each product into 32 bits
+    and adds them in 64 (`proc/dense/models.py`)."""
+    n, depth = row[C_N_POST], row[C_DEPTH]
+    blocks = (n + BLOCK - 1) // BLOCK
+    pointer = wide(row[C_POINTER_AT], row[C_N_PRE] + 1)
+    size = pointer[row[C_N_PRE]]
+    post, delay = words(row[C_POST_AT], size), plain_bytes(row[C_DELAY_AT], size)
+    low, high = signed_bytes(row[C_WEIGHTS_AT], size), plain_bytes(row[C_WEIGHTS_AT], size)
+    ring, scratch = words(row[C_BUFFER_AT], depth * n), wide(row[C_SCRATCH_AT], depth * n)
+    marks, used = plain_bytes(row[C_MARKS_AT], depth * blocks), plain_bytes(row[C_USED_AT], depth)
+    active, from_error = words(pre[P_ACTIVE_AT], sending), row[C_ERROR] != 0
+    valued = from_error or pre[P_VALUE_AT] != 0
+    values = words(pre[P_ERROR_AT] if from_error else pre[P_VALUE_AT], sending)
+    events = 0
+    for a in range(sending):
+        value = np.int64(values[a]) if valued else np.int64(1)
+        if value == 0:
+            continue
+        j = np.int64(a) if from_error else np.int64(active[a])
+        for s in range(pointer[j], pointer[j + 1]):
+            weight = (np.int64(low[s]) if row[C_SIGNED] else np.int64(high[s])) << row[C_SHIFT]
+            weight = -weight if row[C_NEGATIVE] else weight
+            scratch[delay[s] * n + post[s]] += np.int64(np.int32(weight * value))
+        events += pointer[j + 1] - pointer[j]
+    if events == 0:
+        return 0
+    for d in range(depth):
+        slot = (t + 1 + d) % depth
+        used[slot] = 1
+        for b in range(blocks):
+            marks[slot * blocks + b] = 1
+        for i in range(n):
+            value = np.int32(scratch[d * n + i] >> -row[C_EXP])
+            ring[slot * n + i] = np.int32(ring[slot * n + i] + value)
+            scratch[d * n + i] = 0
     return events
 
 

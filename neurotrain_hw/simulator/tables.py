@@ -48,6 +48,9 @@ C_COLUMNS = 28
 ) = range(15)  # fmt: skip
 G_COLUMNS = 15
 
+LATE, WIDE = 1, 2
+"""Values of C_LATE: what a step sends is scaled on its own, summed in 32 bits or in 64."""
+
 CURRENT, IMAG, SIGNAL = range(3)
 U_WRAP_ONCE, U_WRAP, U_SATURATE = range(3)
 V_SATURATE, V_WRAP = range(2)
