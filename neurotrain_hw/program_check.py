@@ -145,3 +145,5 @@ def _check_arithmetic(population: Population, where: str) -> None:
         raise ValueRangeError(f"a {population.kind} has one arithmetic only", where=where, need=str(Arithmetic()))
     if population.kind == "ternary_lif" and arithmetic.reset != "zero":
         raise ValueRangeError("a ternary_lif resets to zero", where=where, need="reset 'zero'")
+    if arithmetic.reset == "subtract" and population.parameter("vth").min() < 0:
+        raise ValueRangeError("it resets by subtracting a negative threshold", where=where, need="vth of 0 or more")

@@ -139,7 +139,10 @@ class _Builder:
                 pick.one_of(["zero", "subtract"]) if kind != "ternary_lif" else "zero",
                 pick.one_of(["wrap_once", "wrap", "saturate"]), pick.one_of(["saturate", "wrap"]),
             )  # fmt: skip
-        post = Population(name, kind, shape, getattr(self, kind)(n), arithmetic=how)
+        parameters = getattr(self, kind)(n)
+        if how.reset == "subtract":
+            parameters["vth"] = np.maximum(parameters["vth"], 0)
+        post = Population(name, kind, shape, parameters, arithmetic=how)
         self.populations.append(post)
         if geometry:
             self.convolve(pre, post, *geometry)

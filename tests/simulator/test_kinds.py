@@ -270,7 +270,7 @@ def test_neurons_at_rest_may_spike_on_their_own() -> None:
         ("lif", negative, Arithmetic()), ("lif", negative | {"vth": 0}, Arithmetic("reached")),
         ("lif", negative | {"vth": 0}, Arithmetic()),
         ("ternary_lif", PLAIN["ternary_lif"] | {"vth_lo": 1}, Arithmetic()),
-        ("lif_refractory", PLAIN["lif_refractory"] | {"vth": -5}, Arithmetic(reset="subtract")),
+        ("lif_refractory", PLAIN["lif_refractory"] | {"vth": 0}, Arithmetic("reached", "subtract")),
         ("atrlif", PLAIN["atrlif"] | {"theta_0": 0, "bias_mant": 0}, Arithmetic()),
         ("atrlif", PLAIN["atrlif"] | {"theta_0": -4, "theta_step": 2, "bias_mant": 0}, Arithmetic()),
         ("rf_iz", PLAIN["rf_iz"] | {"vth": 0}, Arithmetic()), ("rf_iz", PLAIN["rf_iz"] | {"vth": -3}, Arithmetic()),
