@@ -88,16 +88,18 @@ class ListedFanIn:
 
     def by_axon(self, ranges: Ranges) -> tuple[I64, I64]:
         """Counts the ranges' synapses by axon, and then the axons by their counts."""
-        counts = np.unique(self._pre_of(ranges), return_counts=True)[1]
-        sizes, times = np.unique(counts, return_counts=True)
-        return sizes.astype(np.int64), times.astype(np.int64)
+        times = np.bincount(np.diff(self._starts(ranges)))
+        sizes = np.flatnonzero(times)
+        return sizes, times[sizes]
 
     def axons(self, ranges: Ranges) -> int:
         """Distinct pre neurons of the ranges."""
-        return int(np.unique(self._pre_of(ranges)).size)
+        return self._starts(ranges).size - 1
 
-    def _pre_of(self, ranges: Ranges) -> I32:
-        return np.concatenate([self.pre[self.ends[first] : self.ends[last]] for first, last in ranges])
+    def _starts(self, ranges: Ranges) -> I64:
+        """Where each axon's synapses begin among those of the ranges, sorted by axon, and the end of the last."""
+        pre = np.sort(np.concatenate([self.pre[self.ends[first] : self.ends[last]] for first, last in ranges]))
+        return np.append(np.flatnonzero(np.diff(pre, prepend=-1)), pre.size)
 
 
 def _by_post(weights: SparseWeights, ends: I64) -> I32:
