@@ -242,7 +242,7 @@ class _Builder:
         return self.lif(n) | {"refractory_period": self.any_of(n, [2, 0, 1, 2**31 - 1], 0, 8)}
 
     def ternary_lif(self, n: int) -> dict:
-        thresholds = {"vth_lo": self.any_of(n, [-50, 0], -800, -1), "vth_hi": self.any_of(n, [50, 0], 0, 800)}
+        thresholds = {"vth_lo": self.any_of(n, [-50, 0, 70], -800, -1), "vth_hi": self.any_of(n, [50, 0], 0, 800)}
         return self._leaks(n) | thresholds
 
     def atrlif(self, n: int) -> dict:

@@ -82,8 +82,7 @@ class Reference:
         theta = one["vth_hi" if p.kind == "ternary_lif" else "vth"] << 6
         spike = a.exceeds(v, theta, how.threshold).astype(np.int64)
         if p.kind == "ternary_lif":
-            below = a.exceeds(-v, -(one["vth_lo"] << 6), how.threshold)
-            spike = np.where(spike == 1, 1, -below.astype(np.int64))
+            spike = a.ternary_spike(v, one["vth_lo"] << 6, theta, how.threshold)
         if p.kind == "lif_refractory":
             waits = s["refractory"] > 0
             spike, v = np.where(waits, 0, spike), np.where(waits, s["v"], v)

@@ -95,9 +95,15 @@ def update_voltage(
 
 
 def exceeds(v: IntLike, theta: IntLike, threshold: str = "above") -> npt.NDArray[np.bool_]:
-    """above: v > theta; reached: v >= theta. For a lower threshold, hand over -v and -theta."""
+    """above: v > theta; reached: v >= theta."""
     v, theta = np.asarray(v, np.int64), np.asarray(theta, np.int64)
     return np.asarray(v >= theta if threshold == "reached" else v > theta)
+
+
+def ternary_spike(v: IntLike, low: IntLike, high: IntLike, threshold: str = "above") -> npt.NDArray[np.int64]:
+    """s = (v > high) - (v < low), or >= and <= for threshold "reached": 0 where v is above and below at once."""
+    below = exceeds(-np.asarray(v, np.int64), -np.asarray(low, np.int64), threshold)
+    return exceeds(v, high, threshold).astype(np.int64) - below.astype(np.int64)
 
 
 def reset_voltage(v: IntLike, theta: IntLike, spike: IntLike, reset: str = "zero") -> npt.NDArray[np.int64]:

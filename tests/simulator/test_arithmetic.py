@@ -120,9 +120,17 @@ def test_a_membrane_that_wraps(v: int, u: int, bias: int, dv: int) -> None:
 def test_threshold_and_reset(v: int, theta: int) -> None:
     assert a.exceeds(v, theta) == (v > theta)
     assert a.exceeds(v, theta, "reached") == (v >= theta)
-    assert a.exceeds(-v, -theta, "reached") == (v <= theta)
     assert [a.reset_voltage(v, theta, s) for s in (0, 1, -1)] == [v, 0, 0]
     assert [a.reset_voltage(v, theta, s, "subtract") for s in (0, 1)] == [v, v - theta]
+
+
+@QUICK
+@given(STATE, STATE, STATE)
+@example(64, 64, 64)
+@example(0, 64, -64)
+def test_ternary_spike(v: int, low: int, high: int) -> None:
+    assert a.ternary_spike(v, low, high) == (v > high) - (v < low)
+    assert a.ternary_spike(v, low, high, "reached") == (v >= high) - (v <= low)
 
 
 @pytest.mark.parametrize(

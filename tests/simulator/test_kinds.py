@@ -125,6 +125,15 @@ def test_a_ternary_neuron_sends_either_sign(threshold: str, sent: list[int]) -> 
     assert run.spikes["n"].dense()[:, 0].tolist() == sent
 
 
+@pytest.mark.parametrize(("threshold", "sent"), [("above", [-1, 0, 1]), ("reached", [-1, 0, 1])])
+def test_a_ternary_neuron_above_and_below_at_once_sends_nothing(threshold: str, sent: list[int]) -> None:
+    """With vth_lo above vth_hi, every membrane is beyond one of them; between them v stays, as there is no spike."""
+    parameters = {"du": 4095, "dv": 4096, "bias_mant": 0, "bias_exp": 0, "vth_lo": 2, "vth_hi": -2}
+    run = _one_neuron("ternary_lif", parameters, Arithmetic(threshold), [-3, 1, 3])
+    assert run.spikes["n"].dense()[1:, 0].tolist() == sent
+    assert run.states["n.v"][1:, 0].tolist() == [0, 64, 0]
+
+
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 @pytest.mark.parametrize("period", [0, 1, 2, 5])
 def test_a_refractory_neuron_by_its_formula(period: int, reset: str) -> None:
