@@ -113,6 +113,22 @@ def test_batches_do_not_depend_on_threads() -> None:
         assert a.counters == b.counters == c.counters
 
 
+@pytest.mark.parametrize("seed", range(200, 212))
+def test_samples_of_every_kind_do_not_see_one_another(seed: int) -> None:
+    """Each starts at rest, also where the one before it left values in flight; threads do not matter."""
+    network = random_network(seed, steps=12)
+    silent = {name: EventStream.empty(12, stream.n) for name, stream in network.streams.items()}
+    samples = [network.streams, silent, network.streams, silent]
+    alone = [simulate(network.program, s, steps=12, record=network.variables) for s in samples]
+    for threads in (1, 2):
+        together = simulate_batch(network.program, samples, steps=12, record=network.variables, threads=threads)
+        for one, other in zip(together, alone, strict=True):
+            assert one.spikes == other.spikes
+            assert one.counters == other.counters
+            for name, values in other.states.items():
+                np.testing.assert_array_equal(one.states[name], values, err_msg=name)
+
+
 def test_a_recorder_that_fills_up_grows() -> None:
     program, _, _ = random_program(1)
     n = program.population("in").n
