@@ -81,7 +81,7 @@ def _rows(seed: np.random.SeedSequence, factor: npt.NDArray[np.int8], fan_out: i
 
 def _distinct(rng: np.random.Generator, rows: int, k: int, n: int) -> I32:
     """k distinct numbers below n in each row, uniform among all such sets, in order, int32 (rows, k)."""
-    if k * k <= n:  # collisions are rare: draw the rows that have one anew
+    if k * k <= 4 * n:  # a row is free of collisions in one try of eight at least: draw the others anew
         found = np.sort(rng.integers(0, n, (rows, k), np.int32), axis=1)
         while (again := np.flatnonzero((found[:, 1:] == found[:, :-1]).any(axis=1))).size:
             found[again] = np.sort(rng.integers(0, n, (again.size, k), np.int32), axis=1)

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 from plastic_programs import random_plastic_program
-from program_forms import LIF, random_weights, with_all_forms
+from program_forms import KINDS, LIF, random_weights, with_all_forms
 from programs import random_program
 
 from neurotrain_hw import archive
 from neurotrain_hw.errors import FormatError, NeurotrainError
-from neurotrain_hw.program import Connection, CoreSlice, MemoryRow, Population, Program, Timing
+from neurotrain_hw.program import Arithmetic, Connection, CoreSlice, MemoryRow, Population, Program, Timing
 from neurotrain_hw.program_file import load_program, save_program
 from neurotrain_hw.random_network import random_sparse
-from neurotrain_hw.synapses import pack_weights
+from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, pack_weights
 
 
 def _full(seed: int = 1) -> Program:
@@ -37,6 +37,47 @@ def _full(seed: int = 1) -> Program:
         memory=(MemoryRow(0, 3, "weights", 8 * n, "synapses", None), MemoryRow(0, 3, "state", 1, "core", 99)),
         scales={"out": 0.125, "in": 3.0}, timing=Timing(20, {"out": 2, "in": 0}),
     )  # fmt: skip
+
+
+def _small() -> Program:
+    """A program written down number by number, with every form of weights in it."""
+    rows = SparseWeights(np.array([0, 2, 3]), np.array([0, 2, 1], np.int32), np.array([-3, 127, 5], np.int8), 3, 1)
+    later = dataclasses.replace(rows, delay=np.array([0, 4, 63], np.uint8))
+    packed = PackedWeights(np.array([[0x2F, 0x01], [0x70, 0x08]], np.uint8), 3, 4, 5, True, False)
+    kernel, geometry = np.arange(-4, 4, dtype=np.int16).reshape(2, 2, 2, 1), Convolution((1, 2), (0, 1), (1, 1), 1)
+    arithmetic = Arithmetic("reached", "subtract", "saturate", "wrap")
+    wire = {"pre": "in", "post": "n", "sign_mode": "mixed"}
+    return Program(
+        "small",
+        (
+            Population("in", "input", (2,)),
+            Population("n", "lif", (3,), {**LIF, "vth": np.array([1, 2, 131071], np.int32)}, arithmetic=arithmetic),
+            Population("image", "input", (3, 2, 1)),
+            Population("map", "sigma_delta", (2, 2, 2), KINDS["sigma_delta"]),
+        ),
+        (
+            Connection("dense", "dense", weights=np.array([[300, -1], [2, 3], [0, -300]]), weight_exp=-2, **wire),
+            Connection("packed", "dense", weights=packed, num_weight_bits=4, **wire),
+            Connection("rows", "sparse", weights=rows, **wire),
+            Connection("later", "delay_sparse", weights=later, max_delay=63, **wire),
+            Connection("conv", "conv", "image", "map", kernel, num_message_bits=8, conv=geometry),
+        ),
+        ("n",),
+        "loihi2",
+        (CoreSlice("n", 0, 3, 1, 127),),
+        (MemoryRow(1, 127, "weights", 8, "core memory", None),),
+        {"n": 0.5},
+        Timing(7, {"in": 0, "n": 1}),
+        ("a note",),
+    )
+
+
+def test_a_file_of_version_2_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+    """A recorded file: a change of the format must come with another version, and with another file here."""
+    golden = Path(__file__).parent / "golden" / "program-2.nhw"
+    _same(_small(), load_program(golden))
+    save_program(_small(), tmp_path / "a.nhw")
+    assert (tmp_path / "a.nhw").read_bytes() == golden.read_bytes()
 
 
 @pytest.mark.parametrize("seed", range(30))
