@@ -71,14 +71,14 @@ class Session:
         FormatError where the file is damaged, or of another program.
         """
         found = read_snapshot(path, program)
-        session = cls(program, record=found.record, learn=found.learn)
         try:
+            session = cls(program, record=found.record, learn=found.learn)
             initial = tuple(found.parts[f"initial_{k}"] for k in range(3))
             if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(initial, session._initial, strict=True)):
                 raise ValueRangeError("the weights are not of this program", where="snapshot")
             session._state.restore(found.parts, found.step)
             session._streams.restore(found.streams)
-        except (KeyError, ValueRangeError) as error:
+        except (KeyError, UnknownNameError, ValueRangeError) as error:
             raise FormatError(f"the snapshot contradicts its program: {error}", where=str(path)) from None
         session._initial = (initial[0], initial[1], initial[2])
         return session
