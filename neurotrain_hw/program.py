@@ -1,7 +1,7 @@
 """Program: the integer network, its placement on cores and its memory map.
 
 A program holds integers only. It is what the compiler makes, what the simulator and Lava run, and what a person
-who starts from integers builds by hand (`ProgramBuilder`). Time is part of it: a value that a population sends at
+who starts from integers builds by hand. Time is part of it: a value that a population sends at
 step t reaches the target of a connection at step t+1 (`delays` add to that); steps are counted from 1, as in Lava.
 """
 
@@ -10,13 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError
+from neurotrain_hw.population import (
+    LIF_KINDS,
+    PARAMETERS,
+    STATES,
+    Arithmetic,
+    IntOrArray,
+    Modulator,
+    Population,
+    PopulationKind,
+)
 from neurotrain_hw.synapses import (
     Convolution,
     SparseWeights,
@@ -28,143 +37,17 @@ from neurotrain_hw.synapses import (
     truncate_weights,
 )
 
-PopulationKind = Literal[
-    "input", "lif", "lif_reset", "lif_refractory", "ternary_lif", "atrlif", "sigma", "delta", "sigma_delta", "rf",
-    "rf_iz", "rf_zero",
+__all__ = [
+    "LIF_KINDS", "PARAMETERS", "STATES", "TRACE_KEYS", "Arithmetic", "Connection", "ConnectionKind", "CoreSlice",
+    "IntOrArray", "MemoryRow", "Modulator", "Plasticity", "Population", "PopulationKind", "Port", "PrePort", "Program",
+    "SignMode", "Timing",
 ]  # fmt: skip
+
 ConnectionKind = Literal["dense", "delay_dense", "sparse", "delay_sparse", "conv"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 Port = Literal["current", "imag", "signal"]
 PrePort = Literal["spikes", "error"]
-IntOrArray = int | npt.NDArray[np.int32]
-
-_LIF = ("du", "dv", "vth", "bias_mant", "bias_exp")
-
-PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "input": (),
-        "lif": _LIF,
-        "lif_reset": (*_LIF, "reset_interval", "reset_offset"),
-        "lif_refractory": (*_LIF, "refractory_period"),
-        "ternary_lif": ("du", "dv", "vth_lo", "vth_hi", "bias_mant", "bias_exp"),
-        "atrlif": ("du", "dv", "dtheta", "dr", "theta_0", "theta_step", "bias_mant", "bias_exp"),
-        "sigma": (),
-        "delta": ("vth", "spike_exp", "state_exp", "cum_error"),
-        "sigma_delta": ("vth", "bias", "spike_exp", "state_exp", "cum_error", "relu"),
-        "rf": ("sin_decay", "cos_decay", "decay_bits", "state_exp", "vth"),
-        "rf_iz": ("sin_decay", "cos_decay", "decay_bits", "state_exp", "vth"),
-        "rf_zero": ("uth", "lst", "lct"),
-    }
-)
-"""The integers that define a neuron of each kind; see `Population`."""
-
-STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "input": (),
-        "lif": ("u", "v"),
-        "lif_reset": ("u", "v"),
-        "lif_refractory": ("u", "v", "refractory"),
-        "ternary_lif": ("u", "v"),
-        "atrlif": ("u", "v", "theta", "r"),
-        "sigma": ("sigma",),
-        "delta": ("act", "residue", "error"),
-        "sigma_delta": ("sigma", "act", "residue", "error"),
-        "rf": ("real", "imag"),
-        "rf_iz": ("real", "imag"),
-        "rf_zero": ("u", "v"),
-    }
-)
-"""The state variables of each kind, all int32, one per neuron."""
-
-LIF_KINDS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
-"""Kinds that take an `Arithmetic`."""
-
 TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
-
-
-@dataclass(frozen=True)
-class Modulator:
-    """How a post neuron forms the third factor of its learning connections, in integers, once a step.
-
-    With v' the membrane before the reset, theta = vth << 6 and clip127(x) = clip(x, -127, 127):
-
-        psi = 1                                  (psi = "none")
-        psi = |v' - theta| <= psi_halfwidth      (psi = "box"; 24-bit membrane units)
-        signal = "feedback":  M = psi * clip127(tz(L, signal_shift)),  L the int32 sum of the `signal` port
-        signal = "error":     z = min(tz(z * (4096 - trace_decay), 12) + s * trace_impulse, 2^23 - 1)
-                              e = clip127(target - (z >> trace_shift)),  M = psi * e
-
-    where tz shifts toward zero, s is this step's spike and `target` is the value that the input population named
-    `target` sends in the same step. The neuron sends y1 = max(M, 0), y2 = max(-M, 0), y3 = 0 at its own step, and,
-    for signal = "error", e (signed) on its port `error`, which feedback connections read with one step of latency.
-    z is set to 0 when the neuron's state is reset (`lif_reset`).
-    """
-
-    signal: Literal["error", "feedback"]
-    psi: Literal["none", "box"] = "none"
-    psi_halfwidth: int = 0
-    signal_shift: int = 0
-    target: str | None = None
-    trace_decay: int = 0
-    trace_impulse: int = 0
-    trace_shift: int = 0
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """Where chips differ from one another in a LIF neuron; the defaults are those of Lava's CPU model.
-
-    threshold: "above" spikes where v' > theta, "reached" where v' >= theta (SLAYER's convention; for the lower
-    threshold of a ternary neuron v' < and v' <=). reset: "zero" sets v to 0, "subtract" to v' - theta.
-    u_overflow: "wrap_once" subtracts 2^24 once above 2^23 and adds it once at or below -2^23, "wrap" is two's
-    complement in 24 bits, "saturate" clips to -2^23 + 1 .. 2^23 - 1. v_overflow: "saturate" or "wrap", likewise.
-    """
-
-    threshold: Literal["above", "reached"] = "above"
-    reset: Literal["zero", "subtract"] = "zero"
-    u_overflow: Literal["wrap_once", "wrap", "saturate"] = "wrap_once"
-    v_overflow: Literal["saturate", "wrap"] = "saturate"
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Neurons of one kind.
-
-    `parameters` holds the integers of the kind (`PARAMETERS`), each a scalar or an int32 array (n,). Steps are
-    counted from 1; tz(x, k) shifts toward zero; a is the sum of what arrives, in int32.
-
-    - lif: du, dv decay 0..4096 of 12 bits, vth threshold mantissa (theta = vth << 6), bias = bias_mant << bias_exp:
-      u' = tz(u * (4095 - du), 12) + (a << 6), v' = tz(v * (4096 - dv), 12) + u' + bias, then threshold and reset
-      as `arithmetic` says.
-    - lif_reset: as lif; u and v are 0 before the update of each step t with t = reset_offset mod reset_interval.
-    - lif_refractory: as lif; after a spike, v stays as the reset left it, and the neuron does not spike, for
-      refractory_period steps, while u goes on. `refractory` counts the steps left.
-    - ternary_lif: sends 1 above vth_hi << 6 and -1 below vth_lo << 6; v is 0 after either.
-    - atrlif: u and v as lif without reset; theta' = tz((theta - theta_0) * (4096 - dtheta), 12) + theta_0,
-      r' = tz(r * (4096 - dr), 12), spike where v' - r' >= theta'; on a spike r = r' + 2 theta', theta = theta' +
-      theta_step, with theta_0 and theta_step shifted left by 6. theta begins at theta_0.
-    - sigma: sigma' = sigma + a, and sends it. delta and sigma_delta send what changed, where it reaches vth.
-    - rf, rf_iz, rf_zero: resonate and fire; real parts arrive at the port `current`, imaginary ones at `imag`.
-
-    The formulas of all kinds are functions in `simulator/arithmetic.py`. Neurons of a shape with several axes are
-    numbered in C order.
-    """
-
-    name: str
-    kind: PopulationKind
-    shape: tuple[int, ...]
-    parameters: Mapping[str, IntOrArray] = field(default_factory=dict)
-    modulator: Modulator | None = None
-    arithmetic: Arithmetic = Arithmetic()
-
-    @property
-    def n(self) -> int:
-        """Number of neurons."""
-        return math.prod(int(size) for size in self.shape)
-
-    def parameter(self, key: str) -> npt.NDArray[np.int32]:
-        """One value per neuron, int32 (n,)."""
-        return np.broadcast_to(np.asarray(self.parameters[key], np.int32), (self.n,)).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
