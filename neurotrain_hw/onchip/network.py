@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
+from neurotrain_hw.compiler.neurons import chip_arithmetic
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.program import Connection, Modulator, Population, Program, Timing
+from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population, Program, Timing
 from neurotrain_hw.rules import Rule
 
 Start = Literal["random", "trained", "readout"]
@@ -85,13 +86,14 @@ def build_program(
         raise ValueRangeError(
             f"the trained layer has shape {hidden.weights.shape}", where="build_program", need=spread.shape
         )  # fmt: skip
-    learns = start != "readout"
+    learns, arithmetic = start != "readout", chip_arithmetic(chip)
     populations = (
         Population("in", "input", (network.inputs,)),
         Population("target", "input", (network.outputs,)),
-        _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, _feedback(hidden_rule, hidden) if learns else None),
+        _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, _feedback(hidden_rule, hidden) if learns else None,
+             arithmetic),
         _lif("out", _all(network.outputs, network.output_vth), _all(network.outputs, network.dv), network.steps, 2,
-             _error(readout_rule)),
+             _error(readout_rule), arithmetic),
     )  # fmt: skip
     connections = [
         Connection("in-hidden", "dense", "in", "hidden", hidden.weights.astype(np.int16), hidden.weight_exp,
@@ -131,13 +133,14 @@ def _lif(
     steps: int,
     depth: int,
     modulator: Modulator | None,
+    arithmetic: Arithmetic,
 ) -> Population:
     """Loihi-class LIF without current memory, reset when a sample reaches its layer."""
     parameters: Mapping[str, int | npt.NDArray[np.int32]] = {
         "du": 4095, "dv": _scalar(dv), "vth": _scalar(vth), "bias_mant": 0, "bias_exp": 0, "reset_interval": steps,
         "reset_offset": depth + 1,
     }  # fmt: skip
-    return Population(name, "lif_reset", (len(vth),), parameters, modulator)
+    return Population(name, "lif_reset", (len(vth),), parameters, modulator, arithmetic)
 
 
 def _feedback(rule: Rule, hidden: TrainedHidden) -> Modulator:
