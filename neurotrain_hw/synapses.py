@@ -179,6 +179,14 @@ def truncate_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits:
     w = (w >> k) << k with k of `truncation`, on the magnitude where inhibitory. Plastic connections are truncated
     without the clip. Source: Lava, `utils/weightutils.py`.
     """
+    out = np.empty(weights.shape, np.int32)
+    flat, given = out.reshape(-1), weights.reshape(-1)
+    for first, last in chunks(flat.size, 1):
+        flat[first:last] = _truncated(given[first:last], sign_mode, num_weight_bits, clip)
+    return out
+
+
+def _truncated(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int, clip: bool) -> I64:
     w = weights.astype(np.int64)
     mixed, inhibitory = sign_mode == "mixed", sign_mode == "inhibitory"
     if inhibitory:
@@ -187,7 +195,7 @@ def truncate_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits:
         w = np.clip(w, -256 if mixed else 0, 255)
     k = truncation(sign_mode, num_weight_bits)
     w = (w >> k) << k
-    return np.asarray(-w if inhibitory else w, np.int32)
+    return -w if inhibitory else w
 
 
 def pack_weights(weights: npt.NDArray[Any], sign_mode: str, num_weight_bits: int) -> PackedWeights:

@@ -104,6 +104,17 @@ def test_packing_takes_little_memory_beside_the_result() -> None:
         tracemalloc.stop()
 
 
+def test_truncation_takes_little_memory_beside_the_result() -> None:
+    """Also of weights that do not lie in C order, which are copied once."""
+    weights = np.arange(-8_000_000, 8_000_000, dtype=np.int32).reshape(4000, 4000)
+    for given, copies in ((weights, 0), (weights.T, 1)):
+        tracemalloc.start()
+        found = truncate_weights(given, "mixed", 8)
+        assert tracemalloc.get_traced_memory()[1] < (1 + copies) * weights.nbytes + 60_000_000
+        tracemalloc.stop()
+        assert found.flags.c_contiguous and (found == np.clip(given, -256, 255) // 2 * 2).all()
+
+
 def test_chunks_cover_every_row_once() -> None:
     for rows, width in ((0, 5), (1, 1), (10, 1 << 30), (3_000_000, 1), (5000, 1000)):
         found = list(chunks(rows, width))
