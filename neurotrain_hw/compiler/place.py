@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from neurotrain_hw.chips import Chip
@@ -56,9 +57,8 @@ class _Filler:
         self.cores = memory.chip.integer("structure.cores")
         self.slices: list[CoreSlice] = []
         self.full: dict[int, _Shortage] = {}  # chips left before their last core, and why
-        self._begun: list[CoreSlice] = []
         self._where = (0, 0)
-        self._neurons, self._synapses = 0, 0  # of the chip
+        self._core, self._on_chip = Counter[str](), Counter[str]()  # what the core and the chip hold, by resource
 
     def fill(self, population: Population) -> None:
         """Place all neurons of a population from the core that was begun on."""
@@ -68,9 +68,9 @@ class _Filler:
             if last > first:
                 self._add(CoreSlice(population.name, first, last, *self._where))
                 guess, first = last - first, last
-            elif not self._begun:
+            elif not self._core:
                 self._leave_chip(population, first)
-            if first < population.n and self._begun:
+            if first < population.n and self._core:
                 self._leave_core()
 
     def _largest(self, population: Population, first: int, guess: int) -> int:
@@ -106,41 +106,48 @@ class _Filler:
         return low
 
     def _shortages(self, part: CoreSlice) -> list[_Shortage]:
-        """What this slice, beside what was begun, overdraws: of the core, and of the chip with all that lies on it."""
-        chip, slices = self.chip, [*self._begun, part]
-        drawn: dict[str, int] = {}
-        for (kind, _), bits in self.memory.needs(slices).items():
-            pool = self.memory.pools[kind][0]
-            drawn[pool] = drawn.get(pool, 0) + bits
+        """What this slice overdraws beside what was begun: of the core, and of the chip with all that lies on it."""
+        need = self._core + self._draws(part)
         found = [
-            _Shortage(f"bits of {name}", drawn[name], size)
+            _Shortage(f"bits of {name}", need[name], size)
             for name, size in sorted(set(self.memory.pools.values()), key=str)
-            if size is not None and drawn.get(name, 0) > size
+            if size is not None and need[name] > size
         ]
-        neurons = sum(part.last - part.first for part in slices)
-        table = (
-            ("neurons", neurons, "structure.neurons_per_core", False),
-            ("neurons", self._neurons + part.last - part.first, "structure.neurons_per_chip", True),
-            ("synapses", self._synapses + self.memory.synapses(part), "structure.synapses_per_chip_max", True),
-        )
-        for what, need, key, of_chip in table:
-            limit = chip.integer(key)
-            if limit is not None and need > limit:
-                found.append(_Shortage(what, need, limit, of_chip))
-        axons = chip.integer("structure.axons_in_per_core")
-        if axons is not None and not found and (need := self.memory.axons_in(slices)) > axons:
-            found.append(_Shortage("input axons", need, axons))
+        for what, key, held in (
+            ("neurons", "structure.neurons_per_core", self._core),
+            ("neurons", "structure.neurons_per_chip", self._on_chip),
+            ("synapses", "structure.synapses_per_chip_max", self._on_chip),
+        ):
+            limit = self.chip.integer(key)
+            if limit is not None and (count := held[what] + self._counts(part)[what]) > limit:
+                found.append(_Shortage(what, count, limit, held is self._on_chip))
+        axons = self.chip.integer("structure.axons_in_per_core")
+        if axons is not None and not found and (count := self._core["input axons"] + self._axons(part)) > axons:
+            found.append(_Shortage("input axons", count, axons))
         return found
 
     def _add(self, part: CoreSlice) -> None:
         self.slices.append(part)
-        self._begun.append(part)
-        self._neurons += part.last - part.first
-        self._synapses += self.memory.synapses(part)
+        self._core += self._draws(part) + self._counts(part) + Counter({"input axons": self._axons(part)})
+        self._on_chip += self._counts(part)
+
+    def _draws(self, part: CoreSlice) -> Counter[str]:
+        """Bits of each pool. A core holds one slice of a population at most here, so those of its slices add up."""
+        drawn = Counter[str]()
+        for (kind, _), bits in self.memory.needs([part]).items():
+            drawn[self.memory.pools[kind][0]] += bits
+        return drawn
+
+    def _counts(self, part: CoreSlice) -> Counter[str]:
+        return Counter({"neurons": part.last - part.first, "synapses": self.memory.synapses(part)})
+
+    def _axons(self, part: CoreSlice) -> int:
+        """Input axons of the slice; 0 where no limit of the chip asks for them."""
+        return 0 if self.chip.integer("structure.axons_in_per_core") is None else self.memory.axons_in([part])
 
     def _leave_core(self) -> None:
         chip, core = self._where
-        self._begun = []
+        self._core = Counter()
         if self.cores is not None and core + 1 == self.cores:
             self._next_chip()
         else:
@@ -150,7 +157,7 @@ class _Filler:
         """Go on to an empty chip where only this chip's totals are in the way; CapacityError where a core's are."""
         part = CoreSlice(population.name, first, first + 1, *self._where)
         shortage = min(self._shortages(part), key=lambda found: found.of_chip)
-        if shortage.of_chip and self._neurons and self.cores is not None:
+        if shortage.of_chip and self._on_chip and self.cores is not None:
             self.full[self._where[0]] = shortage
             self._next_chip()
             return
@@ -163,7 +170,7 @@ class _Filler:
 
     def _next_chip(self) -> None:
         self._where = (self._where[0] + 1, 0)
-        self._neurons = self._synapses = 0
+        self._on_chip = Counter()
 
 
 def _check_chips(filler: _Filler, chip: Chip, chips: int) -> None:

@@ -322,3 +322,16 @@ def test_a_sparse_network_of_a_million_synapses_is_placed_in_a_moment() -> None:
     assert [a for a, _ in ends] == [0, *(b for _, b in ends[:-1])] and ends[-1][1] == 20_000
     assert bits(placed)["weights"] == 8 * sum(int(c.stored_synapses().sum()) for c in program.connections)
     assert all(pool.need_bits <= 196608 * 8 for pool in pool_rows(placed.memory))
+
+
+def test_thousands_of_layers_are_placed_in_linear_time() -> None:
+    """3,000 layers of one neuron, each fed by the one before, on as many cores as their number asks for."""
+    n = 3000
+    program = Program(
+        "deep", (Population("p0", "input", (1,)), *(Population(f"p{k}", "lif", (1,), LIF) for k in range(1, n))),
+        tuple(Connection(f"c{k}", "dense", f"p{k - 1}", f"p{k}", np.full((1, 1), 2, np.int8)) for k in range(1, n)),
+    )  # fmt: skip
+    start = time.perf_counter()
+    placed = place(program, other(LOIHI2, structure__neurons_per_core=1000))
+    assert time.perf_counter() - start < 5
+    assert [len([s for s in placed.placement if s.core == core]) for core in range(4)] == [1000, 1000, 999, 0]
