@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.fan_in import ConvolutionFanIn, fan_in
-from neurotrain_hw.program import Connection, Program
+from neurotrain_hw.program import Connection, CoreSlice, Program
 from neurotrain_hw.synapses import I32, I64, SparseWeights, row_chunks
 
 _CHUNK = 1 << 24  # pairs of neuron and core that are looked at together, one byte each
@@ -26,43 +26,56 @@ class Deliveries:
     home: npt.NDArray[np.bool_]
 
 
-_KNOWN: WeakKeyDictionary[Program, dict[str, Deliveries]] = WeakKeyDictionary()
-
-
 def deliveries(program: Program, population: str) -> Deliveries:
     """The deliveries of a placed program, counted in one pass over its synapses and then kept with it."""
-    known = _KNOWN.setdefault(program, {})
-    if population not in known:
-        known[population] = _count(program, population)
-    return known[population]
+    known = _KNOWN.get(program)
+    if known is None:
+        known = _KNOWN[program] = _Map(program)
+    if population not in known.found:
+        known.found[population] = _count(program, known, population)
+    return known.found[population]
 
 
-def _count(program: Program, population: str) -> Deliveries:
-    numbers = {where: k for k, where in enumerate(sorted({(s.chip, s.core) for s in program.placement}))}
-    n, own = program.population(population).n, _cores(program, population, numbers)
-    wires = [
-        _wire(program, c, numbers) for c in program.connections if c.pre == population and c.pre_port == "spikes"
-    ]  # fmt: skip
+class _Map:
+    """A program's slices and connections by population, and its cores numbered; it does not hold the program itself."""
+
+    def __init__(self, program: Program) -> None:
+        self.numbers = {where: k for k, where in enumerate(sorted({(s.chip, s.core) for s in program.placement}))}
+        self.size = {p.name: p.n for p in program.populations}
+        self.parts: dict[str, list[CoreSlice]] = {name: [] for name in self.size}
+        self.wires: dict[str, list[Connection]] = {name: [] for name in self.size}
+        self.found: dict[str, Deliveries] = {}
+        for part in program.placement:
+            self.parts[part.population].append(part)
+        for connection in program.connections:
+            if connection.pre_port == "spikes":
+                self.wires[connection.pre].append(connection)
+
+    def cores(self, population: str) -> I32:
+        """The number of each neuron's core, int32 (n,); -1 where it lies on none."""
+        out = np.full(self.size[population], -1, np.int32)
+        for part in self.parts[population]:
+            out[part.first : part.last] = self.numbers[part.chip, part.core]
+        return out
+
+
+_KNOWN: WeakKeyDictionary[Program, _Map] = WeakKeyDictionary()
+
+
+def _count(program: Program, known: _Map, population: str) -> Deliveries:
+    n, own, width = known.size[population], known.cores(population), len(known.numbers)
+    wires = [_wire(program, connection, known) for connection in known.wires[population]]
     cores, home = np.zeros(n, np.int64), np.zeros(n, bool)
-    step = max(1, _CHUNK // max(len(numbers), 1))
+    step = max(1, _CHUNK // max(width, 1))
     for first in range(0, n, step):
         last = min(first + step, n)
-        reached = np.zeros((last - first, len(numbers) + 1), bool)  # the last column: neurons that lie nowhere
+        reached = np.zeros((last - first, width + 1), bool)  # the last column: neurons that lie nowhere
         for wire in wires:
             wire.mark(reached, first, last)
         here = own[first:last]
         home[first:last] = reached[np.arange(last - first), here] & (here >= 0)
         cores[first:last] = np.count_nonzero(reached[:, :-1], axis=1)
     return Deliveries(cores, home)
-
-
-def _cores(program: Program, population: str, numbers: dict[tuple[int, int], int]) -> I32:
-    """The number of each neuron's core, int32 (n,); -1 where it lies on none."""
-    out = np.full(program.population(population).n, -1, np.int32)
-    for part in program.placement:
-        if part.population == population:
-            out[part.first : part.last] = numbers[part.chip, part.core]
-    return out
 
 
 class _Every:
@@ -101,20 +114,17 @@ class _Table:
         reached[:, self.numbers] |= self.table[:, first:last].T
 
 
-def _wire(program: Program, connection: Connection, numbers: dict[tuple[int, int], int]) -> _Every | _Rows | _Table:
-    cores, weights = _cores(program, connection.post, numbers), connection.weights
+def _wire(program: Program, connection: Connection, known: _Map) -> _Every | _Rows | _Table:
+    cores, weights = known.cores(connection.post), connection.weights
     found = fan_in(program, connection) if connection.kind == "conv" else None
     if isinstance(found, ConvolutionFanIn):
-        used: I64 = np.unique(cores[cores >= 0]).astype(np.int64)
-        ranges: dict[int, list[tuple[int, int]]] = {int(k): [] for k in used}
-        for part in program.placement:
-            if part.population == connection.post:
-                ranges[numbers[part.chip, part.core]].append((part.first, part.last))
-        n_pre = program.population(connection.pre).n
-        table = np.zeros((used.size, n_pre), bool)
+        ranges: dict[int, list[tuple[int, int]]] = {}
+        for part in known.parts[connection.post]:
+            ranges.setdefault(known.numbers[part.chip, part.core], []).append((part.first, part.last))
+        table = np.zeros((len(ranges), known.size[connection.pre]), bool)
         for row, parts in zip(table, ranges.values(), strict=True):
             row[:] = found.reached(parts)
-        return _Table(used, table)
+        return _Table(np.array([*ranges], np.int64), table)
     if isinstance(weights, SparseWeights):
         return _Rows(cores, weights.pointer, weights.post)
     if connection.kind in ("sparse", "delay_sparse"):

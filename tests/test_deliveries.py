@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import time
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -136,3 +139,24 @@ def test_one_tap_of_a_strided_convolution_by_hand() -> None:
     assert [line.synapses([(k, k + 1)]) for k in range(3)] == [1, 2, 2]
     assert line.reached([(1, 3)]).tolist() == [False, True, True, True, True]
     assert line.kernel_entries([(0, 3)]) == 2
+
+
+def test_what_is_kept_goes_with_its_program() -> None:
+    program = network(0)
+    assert deliveries(program, "x") is deliveries(program, "x")
+    watched = weakref.ref(program)
+    del program
+    gc.collect()
+    assert watched() is None
+
+
+def test_deliveries_of_thousands_of_layers_take_linear_time() -> None:
+    n = 3000
+    program = Program(
+        "deep", tuple(Population(f"p{k}", "lif", (1,), LIF) for k in range(n)),
+        tuple(Connection(f"c{k}", "dense", f"p{k}", f"p{k + 1}", np.ones((1, 1), np.int8)) for k in range(n - 1)),
+        placement=tuple(CoreSlice(f"p{k}", 0, 1, 0, k % 128) for k in range(n)),
+    )  # fmt: skip
+    start = time.perf_counter()
+    assert sum(int(deliveries(program, p.name).cores.sum()) for p in program.populations) == n - 1
+    assert time.perf_counter() - start < 5
