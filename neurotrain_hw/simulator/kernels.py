@@ -34,7 +34,7 @@ from neurotrain_hw.simulator.tables import (
     P_VALUE_AT,
 )
 from neurotrain_hw.simulator.traces import see_spikes
-from neurotrain_hw.simulator.views import wide, words
+from neurotrain_hw.simulator.views import kernel, wide, words
 
 _SOURCES = (
     "kernels", "layout", "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "synaptic_kernels", "tables",
@@ -85,7 +85,7 @@ def _compiled(digest: int, learning: bool) -> Any:
     Numba's own key does not see a change in a function that is called; and what need not learn compiles faster.
     """
 
-    @njit(cache=True, nogil=True)
+    @njit(cache=True, nogil=True, error_model="numpy")
     def advance(
         populations, connections, feed, recorder, scratch_at, tables, plastic, numbers, counts, first, last, offset
     ):
@@ -136,7 +136,7 @@ def _compiled(digest: int, learning: bool) -> Any:
     return advance
 
 
-@njit(nogil=True)
+@kernel
 def _take_input(population_at, feed, k):
     """The messages of an input population in this step: a stretch of its stream, where it lies."""
     row = wide(population_at, P_COLUMNS)
@@ -158,7 +158,7 @@ def _take_input(population_at, feed, k):
             sent[active[a]] = values[a] if row[P_VALUE_AT] != 0 else np.int32(1)
 
 
-@njit(nogil=True)
+@kernel
 def _record(population_at, recorder, e, k):
     """Append what population number e of the recorded ones sends in this step to its lists."""
     row, target = wide(population_at, P_COLUMNS), recorder.events[e]

@@ -8,7 +8,6 @@ something arrives, every further update would do the same, so it is skipped, and
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from neurotrain_hw.simulator.other_kernels import other_block
 from neurotrain_hw.simulator.tables import (
@@ -60,12 +59,12 @@ from neurotrain_hw.simulator.tables import (
     U_WRAP,
     V_WRAP,
 )
-from neurotrain_hw.simulator.views import plain_bytes, wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, wide, words
 
 V_LIMIT = 2**23
 
 
-@njit(nogil=True)
+@kernel
 def update(population_at, scratch_at, t):
     """Update a population at step t: states, messages sent, counts. `scratch_at`: BLOCK bytes."""
     row = wide(population_at, P_COLUMNS)
@@ -110,7 +109,7 @@ def update(population_at, scratch_at, t):
     row[P_RESTING], row[P_RESTING_ACTIVE] = resting, resting_active
 
 
-@njit(nogil=True)
+@kernel
 def _forget_sent(row):
     """Clear the dense picture of what was sent, where a population keeps one."""
     if row[P_SENT_AT] != 0:
@@ -119,7 +118,7 @@ def _forget_sent(row):
             sent[active[a]] = 0
 
 
-@njit(nogil=True)
+@kernel
 def _reset_on_time(row, blocks, t):
     """Set u and v, and z of a modulator, to 0 in the steps that are the reset's."""
     n, width, each = row[P_N], row[P_WIDTH], row[P_EACH]
@@ -139,7 +138,7 @@ def _reset_on_time(row, blocks, t):
     row[P_RESTING] = 0
 
 
-@njit(nogil=True)
+@kernel
 def _plain_block(row, first, last, scratch_at):
     """LIF with Lava's overflows and one set of parameters, in a loop that vector units take.
 
@@ -173,7 +172,7 @@ def _plain_block(row, first, last, scratch_at):
     return busy, moved != 0
 
 
-@njit(nogil=True)
+@kernel
 def _varied_block(row, first, last, scratch_at):
     """As `_plain_block`, with parameters of each neuron's own."""
     n, count = row[P_N], last - first
@@ -206,7 +205,7 @@ def _varied_block(row, first, last, scratch_at):
     return busy, moved != 0
 
 
-@njit(nogil=True)
+@kernel
 def _collect(row, first, count, spikes):
     """List and count the neurons of a block that spike."""
     n, sending = row[P_N], row[P_SENDING]
@@ -223,13 +222,13 @@ def _collect(row, first, count, spikes):
     row[P_SENDING] = sending
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _toward_zero(x, bits):
     """`arithmetic.shift_toward_zero`."""
     return x >> bits if x >= 0 else -((-x) >> bits)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _current(u, a, du, mode):
     """`arithmetic.update_current`, with the chip's overflow."""
     u = np.int64(np.int32(_toward_zero(u * (4095 - du), 12) + np.int64(np.int32(np.int64(a) << 6))))
@@ -242,7 +241,7 @@ def _current(u, a, du, mode):
     return u + 2 * V_LIMIT if u <= -V_LIMIT else u
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _voltage(v, u, bias, dv, mode):
     """`arithmetic.update_voltage`, with the chip's overflow."""
     v = np.int64(np.int32(_toward_zero(v * (4096 - dv), 12) + u + bias))
@@ -251,7 +250,7 @@ def _voltage(v, u, bias, dv, mode):
     return min(max(v, 1 - V_LIMIT), V_LIMIT - 1)
 
 
-@njit(nogil=True)
+@kernel
 def _any_lif_block(row, first, last):
     """LIF of every kind, neuron by neuron: overflow modes, refractory, ternary, and with a modulator."""
     n, width, each, kind = row[P_N], row[P_WIDTH], row[P_EACH], row[P_KIND]
@@ -294,7 +293,7 @@ def _any_lif_block(row, first, last):
     return busy, moved != 0
 
 
-@njit(nogil=True)
+@kernel
 def _modulate(row, i, v, theta, spike):
     """The third factor of neuron i, as `program.Modulator` defines it."""
     n = row[P_N]

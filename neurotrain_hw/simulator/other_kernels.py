@@ -7,7 +7,6 @@ Formulas: Lava 0.10.0, `proc/atrlif`, `proc/sdn`, `proc/rf`, `proc/rf_iz`, `proc
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from neurotrain_hw.simulator.tables import (
     ATRLIF,
@@ -30,12 +29,12 @@ from neurotrain_hw.simulator.tables import (
     SIGMA,
     SIGMA_DELTA,
 )
-from neurotrain_hw.simulator.views import wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, wide, words
 
 V_LIMIT = 2**23
 
 
-@njit(nogil=True)
+@kernel
 def other_block(row, first, last):
     """Update neurons first..last of a population; returns how many were busy, and whether anything changed."""
     n, kind, sending = row[P_N], row[P_KIND], row[P_SENDING]
@@ -74,13 +73,13 @@ def other_block(row, first, last):
     return busy, moved != 0
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _toward_zero(x, bits):
     """`arithmetic.shift_toward_zero`."""
     return x >> bits if x >= 0 else -((-x) >> bits)
 
 
-@njit(nogil=True)
+@kernel
 def _atrlif(row, i, a):
     """LIF with an adaptive threshold and a refractory state; v is not reset."""
     n, width, at = row[P_N], row[P_WIDTH], i * row[P_EACH]
@@ -107,7 +106,7 @@ def _atrlif(row, i, a):
     return np.int32(spike), works, changed
 
 
-@njit(nogil=True)
+@kernel
 def _delta(row, i, a):
     """Sends what changed since the last step, with what was kept back, where it reaches the threshold."""
     n, width, at = row[P_N], row[P_WIDTH], i * row[P_EACH]
@@ -138,7 +137,7 @@ def _delta(row, i, a):
     return np.int32(out >> p[3 * width + at]), works, changed
 
 
-@njit(nogil=True)
+@kernel
 def _resonate(row, i, a, b):
     """A rotation by (cos, sin) in fixed point, saturating in 24 bits."""
     n, width, at = row[P_N], row[P_WIDTH], i * row[P_EACH]
@@ -161,7 +160,7 @@ def _resonate(row, i, a, b):
     return np.int32(spike), (real | imag) != 0, changed
 
 
-@njit(nogil=True)
+@kernel
 def _resonate_graded(row, i, a, b):
     """Lava's RFZero: floor divisions by 2^15, int32 products that wrap; sends u where v passes 0 upwards."""
     n, width, at = row[P_N], row[P_WIDTH], i * row[P_EACH]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from neurotrain_hw.simulator.rule_tables import (
     F_CONSTANT,
@@ -40,11 +39,12 @@ from neurotrain_hw.simulator.rule_tables import (
     R_Y,
 )
 from neurotrain_hw.simulator.traces import L_APPLIED, L_PROPOSED, L_ROUNDED, L_SATURATED, history
+from neurotrain_hw.simulator.views import inlined, kernel
 
 LOW, HIGH = -(2**15) - 1, 2**15 - 1
 
 
-@njit(nogil=True)
+@kernel
 def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     """Close an epoch of rule r: decay traces, change w, d and t, forget the spike times."""
     rule = tables.rules[r]
@@ -68,7 +68,7 @@ def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     ty[:] = 0
 
 
-@njit(nogil=True)
+@kernel
 def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, every, counts):
     """Add every product to w, d and t of the synapses that it can change; all products read the values of before.
 
@@ -137,7 +137,7 @@ def _apply(tables, r, state, hx, hy, tx, ty, decimated, random, every, counts):
                     state.below[r] |= tag == -257
 
 
-@njit(nogil=True)
+@kernel
 def _is_plain(products, first, last, epoch):
     """Whether a rule changes w alone, by products of a pre part and a post part."""
     plain = True
@@ -149,7 +149,7 @@ def _is_plain(products, first, last, epoch):
     return plain
 
 
-@njit(nogil=True)
+@kernel
 def _apply_plain(products, first, last, pre, post, posts, weights, base, n_post, sign, lift, counts):
     """The same as `_apply` for a plain rule: live post neurons side by side, in loops that vector units can take."""
     n = posts.size
@@ -196,7 +196,7 @@ def _apply_plain(products, first, last, pre, post, posts, weights, base, n_post,
     counts[L_SATURATED] += saturated
 
 
-@njit(nogil=True)
+@kernel
 def _live_posts(post, every):
     """Indices of the post neurons for which any product can be other than 0, or of all."""
     products, slots, n = post.shape
@@ -213,7 +213,7 @@ def _live_posts(post, every):
     return out[:count]
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _factor(value, constant, sign, limit):
     """clip(value + constant, -2^W, 2^W - 1), or the sign of the sum."""
     total = np.int64(value) + constant
@@ -222,7 +222,7 @@ def _factor(value, constant, sign, limit):
     return min(max(total, -limit), limit - 1)
 
 
-@njit(nogil=True)
+@kernel
 def _pre_part(products, factors, q, hx, tx, epoch, out, row):
     """Product of the factors that hang on the pre neuron alone, with the gate x0 and the mantissa; int32 wraps."""
     for j in range(out.shape[1]):
@@ -242,7 +242,7 @@ def _pre_part(products, factors, q, hx, tx, epoch, out, row):
         out[row, j] = value
 
 
-@njit(nogil=True)
+@kernel
 def _post_part(products, factors, q, hy, ty, epoch, out, row):
     """Product of the factors that hang on the post neuron alone, with the gate y0.
 
@@ -270,7 +270,7 @@ def _post_part(products, factors, q, hy, ty, epoch, out, row):
             out[row, slot, i] = value
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _synaptic_part(products, factors, q, value, hx, ty, i, j, old, a):
     """The product times its factors w, d, t, and, gated by y0 in a longer epoch, its pre traces at the post spike."""
     for f in range(products[q, Q_FIRST], products[q, Q_LAST]):
@@ -286,7 +286,7 @@ def _synaptic_part(products, factors, q, value, hx, ty, i, j, old, a):
     return value
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _store_weights(acc, old, posts, weights, start, sign, lift, counts):
     """Sign, stochastic rounding (`arithmetic.round_weight`) and range of the weights; counts what became of them."""
     low = 0 if sign == 1 else (-255 if sign == 2 else -256)

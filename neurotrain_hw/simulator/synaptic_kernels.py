@@ -7,7 +7,6 @@ touched. Sums are int32 and wrap, so their order does not matter.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from neurotrain_hw.simulator.tables import (
     BLOCK,
@@ -69,12 +68,12 @@ from neurotrain_hw.simulator.tables import (
     SPARSE,
     WIDE,
 )
-from neurotrain_hw.simulator.views import plain_bytes, signed_bytes, wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, signed_bytes, wide, words
 
 WRAP24 = 2**23
 
 
-@njit(nogil=True)
+@kernel
 def deliver(connection_at, post_at, t):
     """Add what arrives at step t through a connection to its port, and mark the blocks that it reaches."""
     row = wide(connection_at, C_COLUMNS)
@@ -120,7 +119,7 @@ def deliver(connection_at, post_at, t):
                 arriving[i] = 0
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _scaled(total, shift, exp, negative, conv):
     """The sum of mantissas as the value that arrives: << shift, sign, weight exponent, and 24 bits for a conv."""
     value = np.int32(np.int64(total) << shift)
@@ -132,7 +131,7 @@ def _scaled(total, shift, exp, negative, conv):
     return found
 
 
-@njit(nogil=True)
+@kernel
 def propagate(connection_at, pre_at, plastic_at, t):
     """Add this step's messages of a connection to what is due at the steps after, and count the events."""
     row, pre = wide(connection_at, C_COLUMNS), wide(pre_at, P_COLUMNS)
@@ -174,7 +173,7 @@ def propagate(connection_at, pre_at, plastic_at, t):
         used[(t + 1) % depth] = 1
 
 
-@njit(nogil=True)
+@kernel
 def _rows(row, active_at, into_at, sending):
     """Spikes through a dense connection of 8, 4, 2 or 1 bits."""
     n, bits, stride, base = row[C_N_POST], row[C_BITS], row[C_ROW], row[C_WEIGHTS_AT]
@@ -189,7 +188,7 @@ def _rows(row, active_at, into_at, sending):
         _packed_row(into_at, n, bits, row[C_SIGNED], base + active[a] * stride, stride, np.int32(1))
 
 
-@njit(nogil=True)
+@kernel
 def _signed_rows(into, n, active, count, base):
     """Eight rows at a time, so that the sums are loaded and stored once for eight; their sum fits into 16 bits."""
     a = 0
@@ -213,7 +212,7 @@ def _signed_rows(into, n, active, count, base):
         a += 1
 
 
-@njit(nogil=True)
+@kernel
 def _unsigned_rows(into, n, active, count, base):
     """As `_signed_rows`, for mantissas from 0 to 255."""
     a = 0
@@ -237,7 +236,7 @@ def _unsigned_rows(into, n, active, count, base):
         a += 1
 
 
-@njit(nogil=True)
+@kernel
 def _packed_row(into_at, n, bits, signed, row_at, width, value):
     """One row of 8, 4, 2 or 1 bits times a value; plane by plane (`synapses.PackedWeights`)."""
     packed = plain_bytes(row_at, width)
@@ -254,7 +253,7 @@ def _packed_row(into_at, n, bits, signed, row_at, width, value):
             into[k] = np.int32(into[k] + mantissa * value)
 
 
-@njit(nogil=True)
+@kernel
 def _graded_rows(row, pre, into_at, plastic_at, sending):
     """Values through a dense or plastic connection; also the error that an output neuron sends at every step."""
     n, bits, stride, base = row[C_N_POST], row[C_BITS], row[C_ROW], row[C_WEIGHTS_AT]
@@ -281,7 +280,7 @@ def _graded_rows(row, pre, into_at, plastic_at, sending):
     return events
 
 
-@njit(nogil=True)
+@kernel
 def _plastic_rows(row, active_at, into_at, plastic_at, sending):
     """Spikes through a connection that learns; its weights are int32, row by row of pre neuron."""
     n, base = row[C_N_POST], plastic_at + row[C_WEIGHTS_AT] * 4
@@ -292,7 +291,7 @@ def _plastic_rows(row, active_at, into_at, plastic_at, sending):
             into[i] = np.int32(into[i] + learned[i])
 
 
-@njit(nogil=True)
+@kernel
 def _scatter(row, pre, into_at, marks_at, sending, t):
     """Messages through compressed rows, with delays where there are any.
 
@@ -342,7 +341,7 @@ def _scatter(row, pre, into_at, marks_at, sending, t):
     return events
 
 
-@njit(nogil=True)
+@kernel
 def _scatter_wide(row, pre, sending, t):
     """Graded values through a delayed dense connection with a negative exponent: Lava wraps each product into 32 bits
     and adds them in 64 (`proc/dense/models.py`)."""
@@ -382,7 +381,7 @@ def _scatter_wide(row, pre, sending, t):
     return events
 
 
-@njit(nogil=True)
+@kernel
 def _scale_late(row, n, depth, blocks, t):
     """Scale what was sent in this step alone, and add it to the ring: floors of different steps do not mix."""
     ring, scratch = words(row[C_BUFFER_AT], depth * n), words(row[C_SCRATCH_AT], depth * n)
@@ -402,7 +401,7 @@ def _scale_late(row, n, depth, blocks, t):
                     scratch[d * n + i] = 0
 
 
-@njit(nogil=True)
+@kernel
 def _convolve(row, pre, into_at, marks_at, sending):
     """Messages through a convolution (`synapses.Convolution`), without unrolling it.
 

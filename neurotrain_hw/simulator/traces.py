@@ -8,17 +8,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N, R_THIRD, R_TX, R_TY, R_X, R_Y
 from neurotrain_hw.simulator.tables import P_ACTIVE_AT, P_COLUMNS, P_MODULATED, P_SENDING, P_THIRD_AT
-from neurotrain_hw.simulator.views import wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, wide, words
 
 L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 """Columns of `Counts.learning`, the counters of a learning connection."""
 
 
-@njit(nogil=True)
+@kernel
 def see_spikes(tables, r, plastic, pre_at, post_at, recorded, t, k, numbers):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
     rule, impulse = tables.rules[r], tables.impulse
@@ -55,7 +54,7 @@ def see_spikes(tables, r, plastic, pre_at, post_at, recorded, t, k, numbers):
                 ys[y + v * n_post + i] = value
 
 
-@njit(nogil=True)
+@kernel
 def history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
     """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
     kinds, n = traces.shape
@@ -79,7 +78,7 @@ def history(traces, times, decay, impulse, epoch, random_decay, random_impulse, 
     return out
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def _impulse(value, whole, fraction, random):
     """`arithmetic.add_impulse`."""
     return min(max(value + whole + (1 if random < fraction else 0), 0), 127)

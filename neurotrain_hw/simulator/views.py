@@ -12,6 +12,12 @@ import numpy as np
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
+kernel = njit(nogil=True, error_model="numpy")
+"""Compiles a function that runs without Python's lock; divisors are never 0, so none is checked."""
+
+inlined = njit(nogil=True, error_model="numpy", forceinline=True)
+"""As `kernel`, into whatever calls it."""
+
 
 @intrinsic
 def _pointer(typing_context: Any, address: Any) -> Any:  # Numba asks for the name of the first argument
@@ -24,25 +30,25 @@ def _pointer(typing_context: Any, address: Any) -> Any:  # Numba asks for the na
     return types.voidptr(types.int64), make
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def words(address, n):
     """int32 (n,)."""
     return carray(_pointer(address), n, np.int32)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def wide(address, n):
     """int64 (n,)."""
     return carray(_pointer(address), n, np.int64)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def signed_bytes(address, n):
     """int8 (n,)."""
     return carray(_pointer(address), n, np.int8)
 
 
-@njit(nogil=True, forceinline=True)
+@inlined
 def plain_bytes(address, n):
     """uint8 (n,)."""
     return carray(_pointer(address), n, np.uint8)
