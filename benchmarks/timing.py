@@ -6,7 +6,9 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+K = TypeVar("K")
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Timed:
         return f"{middle:,.{digits}f} ({slow:,.{digits}f} to {fast:,.{digits}f})"
 
 
-def in_turns(actions: Mapping[str, Callable[[], Any]], turns: int, *, least_s: float = 0.0) -> dict[str, Timed]:
+def in_turns(actions: Mapping[K, Callable[[], Any]], turns: int, *, least_s: float = 0.0) -> dict[K, Timed]:
     """Call each action in turns, every time repeated until `least_s` seconds have passed (at least once).
 
     What compiles or fills a cache at its first call must have been called before.
