@@ -3,8 +3,8 @@
     python benchmarks/batch.py --runs 7
 
 Two cores of a virtual machine may be two threads of one, or shared with others: the bare loop's speed-up is what any
-program could reach at that moment. Runs are in turns; rates are medians, with the
-slowest and fastest, and `times` is the median over the turns of their ratio.
+program could reach at that moment. Runs are in turns; rates are medians, with the slowest and fastest, and `times` is
+the median over the turns of their ratio.
 """
 
 from __future__ import annotations
