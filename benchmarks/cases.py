@@ -10,7 +10,7 @@ from neurotrain_hw import Connection, EventStream, Population, Program, load_chi
 from neurotrain_hw.data import load_digits_split
 from neurotrain_hw.onchip import OnChipNetwork, build_program, lessons, target_levels
 from neurotrain_hw.program import Timing
-from neurotrain_hw.synapses import Convolution
+from neurotrain_hw.program.synapses import Convolution
 
 NEURON = {"du": 4095, "dv": 410, "bias_mant": 0, "bias_exp": 0}
 Inputs = dict[str, EventStream]

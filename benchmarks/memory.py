@@ -22,8 +22,8 @@ from cases import NEURON
 from machine import heading
 
 from neurotrain_hw import Connection, EventStream, Population, Program
+from neurotrain_hw.program.synapses import PackedWeights
 from neurotrain_hw.simulator import Session
-from neurotrain_hw.synapses import PackedWeights
 
 SIZES, NEED = (1024, 2048, 4096, 8192), 1.25
 

@@ -49,7 +49,7 @@ def build(neurons: int, fan_out: int, path: Path) -> dict[str, float]:
     """Generate, compile and save."""
     from neurotrain_hw import load_chip, save_program
     from neurotrain_hw.compiler import place
-    from neurotrain_hw.random_network import random_sparse
+    from neurotrain_hw.program.random_network import random_sparse
 
     phases, chip = Phases(), load_chip("loihi2")
     program = phases.run("generate", lambda: random_sparse(neurons=neurons, fan_out=fan_out, seed=1))
@@ -68,7 +68,7 @@ def run(path: Path) -> dict[str, float]:
     import numpy as np
 
     from neurotrain_hw import EventStream, load_program
-    from neurotrain_hw.random_network import random_sparse
+    from neurotrain_hw.program.random_network import random_sparse
     from neurotrain_hw.simulator import Session
 
     small = random_sparse(neurons=100, fan_out=8, seed=0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neurotrain_hw.interchange import read_nir, write_nir
     from neurotrain_hw.networks.spec import load_model, model_names
     from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
-    from neurotrain_hw.program_file import load_program, save_program
+    from neurotrain_hw.program.file import load_program, save_program
     from neurotrain_hw.rules import load_rule, rule_names
     from neurotrain_hw.simulator import Run, simulate, simulate_batch
 
@@ -32,7 +32,7 @@ _HOMES = {
     "interchange": ("read_nir", "write_nir"),
     "networks": ("load_model", "model_names"),
     "program": ("Connection", "Modulator", "Plasticity", "Population", "Program"),
-    "program_file": ("load_program", "save_program"),
+    "program.file": ("load_program", "save_program"),
     "rules": ("load_rule", "rule_names"),
     "simulator": ("Run", "simulate", "simulate_batch"),
 }

@@ -9,6 +9,7 @@ in a file is evaluated.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -23,9 +24,11 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import FormatError, NeurotrainError
 from neurotrain_hw.files import replacing
-from neurotrain_hw.program_document import TYPES, as_integer, as_list
 
 T = TypeVar("T")
+
+TYPES = ("int8", "uint8", "int16", "int32", "int64")
+"""Types that arrays may have."""
 
 DOCUMENT_LIMIT = 16 << 20
 _ARRAYS_LIMIT = 100_000
@@ -212,6 +215,40 @@ def _fill(flat: npt.NDArray[np.uint8], member: IO[bytes]) -> None:
             raise EOFError("a member ends before its data")
         flat[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
         at += len(piece)
+
+
+def pack(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
+    """Dataclasses become objects in the order of their fields, mappings objects sorted by key, arrays references."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: pack(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        if value.dtype.name not in TYPES:
+            raise FormatError(f"an array of type {value.dtype}", where="archive", need=f"one of {', '.join(TYPES)}")
+        if value.ndim == 0:
+            return int(value)
+        arrays.append(value)
+        return {"array": len(arrays) - 1, "type": value.dtype.name, "shape": list(value.shape)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {k: pack(value[k], arrays) for k in sorted(value)}
+    if isinstance(value, tuple | list):
+        return [pack(v, arrays) for v in value]
+    return value
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list as it is; TypeError for anything else."""
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, found {type(value).__name__}")
+    return value
+
+
+def as_integer(value: Any) -> int:
+    """An integer as it is; TypeError for anything else, truth values too."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected an integer, found {type(value).__name__}")
+    return value
 
 
 def _no_constant(text: str) -> None:

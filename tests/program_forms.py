@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurotrain_hw.program import Arithmetic, Connection, Population, Program
-from neurotrain_hw.synapses import Convolution, pack_weights, sparse_weights
+from neurotrain_hw.program.synapses import Convolution, pack_weights, sparse_weights
 
 LIF = {"du": 4095, "dv": 100, "vth": 10, "bias_mant": 0, "bias_exp": 0}
 KINDS: dict[str, dict[str, Any]] = {

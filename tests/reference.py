@@ -7,8 +7,8 @@ from collections import defaultdict
 import numpy as np
 
 from neurotrain_hw.program import STATES, Program
+from neurotrain_hw.program.synapses import SparseWeights
 from neurotrain_hw.simulator import arithmetic as a
-from neurotrain_hw.synapses import SparseWeights
 
 LIFS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CHIP_SIDE = (
-    "rules chips interchange compiler simulator lava energy audit program program_file events errors files doctor"
-)
+CHIP_SIDE = "rules chips interchange compiler simulator lava energy audit program archive events errors files doctor"
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.fan_in import fan_in
 from neurotrain_hw.program import Program
+from neurotrain_hw.program.fan_in import fan_in
 
 if TYPE_CHECKING:
     from neurotrain_hw.networks.spec import ModelSpec

@@ -49,7 +49,7 @@ def compile_(
         from neurotrain_hw.chips import load_chip
         from neurotrain_hw.compiler import compile_graph, layer_rows, place, pool_rows
         from neurotrain_hw.interchange import read_nir
-        from neurotrain_hw.program_file import save_program
+        from neurotrain_hw.program.file import save_program
 
         chip = load_chip(target)
         graph = read_nir(file, dialect=dialect, dt_s=dt)

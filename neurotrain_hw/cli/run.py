@@ -35,7 +35,7 @@ def run(
         neurotrain-hw run digits.nhw --dataset digits --engine chip
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.program_file import load_program
+        from neurotrain_hw.program.file import load_program
 
         loaded = load_program(program)  # first, as a wrong path should not wait for the simulator to load
 

@@ -31,8 +31,8 @@ import numpy as np
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError
-from neurotrain_hw.fan_in import ConvolutionFanIn, Ranges, fan_in
 from neurotrain_hw.program import STATES, Connection, CoreSlice, MemoryRow, Plasticity, Population, Program
+from neurotrain_hw.program.fan_in import ConvolutionFanIn, Ranges, fan_in
 
 SYNAPSES, NEURONS, LEARNING = "synapses", "neurons", "learning"
 _PLASTIC_WEIGHT_BITS = 9

@@ -17,7 +17,7 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.inference import Inference, infer
 from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_file import SUFFIX, load_program, save_program
+from neurotrain_hw.program.file import SUFFIX, load_program, save_program
 from neurotrain_hw.trainers import load_run
 
 

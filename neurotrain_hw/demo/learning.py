@@ -17,7 +17,7 @@ from neurotrain_hw.demo.workers import in_threads
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_file import load_program
+from neurotrain_hw.program.file import load_program
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import simulate
 

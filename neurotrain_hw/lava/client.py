@@ -21,10 +21,10 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.lava.environment import lava_python
 from neurotrain_hw.lava.support import check_program, recordable
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_check import check_inputs
-from neurotrain_hw.program_file import save_program
+from neurotrain_hw.program.check import check_inputs
+from neurotrain_hw.program.file import save_program
+from neurotrain_hw.program.synapses import PackedWeights
 from neurotrain_hw.simulator.run import Run
-from neurotrain_hw.synapses import PackedWeights
 
 WORKER = Path(__file__).parent / "worker" / "run.py"
 ThirdFactors = Mapping[str, npt.NDArray[np.int32]]

@@ -8,8 +8,8 @@ import numpy as np
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import PARAMETERS, STATES, Arithmetic, Connection, Plasticity, Population, Program
+from neurotrain_hw.program.synapses import Convolution
 from neurotrain_hw.rules import parse_sum
-from neurotrain_hw.synapses import Convolution
 
 HISTORIES = ("weights", "tag_1", "tag_2")
 _INT8, _INT16 = 2**7 - 1, 2**15 - 1

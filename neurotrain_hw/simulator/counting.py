@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from neurotrain_hw.deliveries import deliveries
 from neurotrain_hw.program import Program
+from neurotrain_hw.program.deliveries import deliveries
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 from neurotrain_hw.simulator.layout import I64
 from neurotrain_hw.simulator.state import State

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_check import check_inputs
+from neurotrain_hw.program.check import check_inputs
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.session import Session
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from neurotrain_hw.errors import FormatError, NeurotrainError, UnsupportedError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import PARAMETERS, STATES, TRACE_KEYS, Connection, Plasticity, Population, Program
+from neurotrain_hw.program.synapses import Convolution
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.session import Session
-from neurotrain_hw.synapses import Convolution
 
 FORMAT = "golden-1"
 CONNECTION_KINDS = ("dense", "delay_dense", "sparse", "delay_sparse", "conv")

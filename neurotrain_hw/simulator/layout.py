@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Population, Program
+from neurotrain_hw.program.synapses import PackedWeights, SparseWeights, sparse_weights
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
-from neurotrain_hw.synapses import PackedWeights, SparseWeights, sparse_weights
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]

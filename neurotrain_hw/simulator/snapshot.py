@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.archive import Kind, read_archive, write_archive
+from neurotrain_hw.archive import Kind, as_integer, as_list, pack, read_archive, write_archive
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_document import as_integer, as_list, pack
-from neurotrain_hw.program_file import program_digest
+from neurotrain_hw.program.file import program_digest
 
 KIND = Kind("snapshot", 1, "Snapshots are read by the version that wrote them; run the program again.")
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from neurotrain_hw.cli.compile import compile_
 from neurotrain_hw.cli.export import export
 from neurotrain_hw.interchange import read_nir, write_nir
-from neurotrain_hw.program_file import load_program
+from neurotrain_hw.program.file import load_program
 
 app = typer.Typer()
 app.command("compile")(compile_)

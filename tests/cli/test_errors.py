@@ -19,7 +19,7 @@ from neurotrain_hw.cli import app
 from neurotrain_hw.compiler import compile_graph, place
 from neurotrain_hw.files import shipped
 from neurotrain_hw.interchange import write_nir
-from neurotrain_hw.program_file import save_program
+from neurotrain_hw.program.file import save_program
 
 MODEL = """
 summary = "one layer"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from neurotrain_hw.cli import app
 from neurotrain_hw.program import Connection, CoreSlice, Population, Program, Timing
-from neurotrain_hw.program_file import save_program
+from neurotrain_hw.program.file import save_program
 
 STEPS, SAMPLES = 6, 40
 runner = CliRunner()

@@ -21,7 +21,7 @@ from neurotrain_hw.compiler import compile_graph
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
 from neurotrain_hw.program import Arithmetic, Program
-from neurotrain_hw.synapses import PackedWeights
+from neurotrain_hw.program.synapses import PackedWeights
 
 LOIHI2 = load_chip("loihi2")
 

@@ -13,8 +13,8 @@ from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.compiler import compile_graph, layer_rows, memory_rows, place, pool_rows
 from neurotrain_hw.errors import CapacityError, UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
-from neurotrain_hw.random_network import random_sparse
-from neurotrain_hw.synapses import Convolution
+from neurotrain_hw.program.random_network import random_sparse
+from neurotrain_hw.program.synapses import Convolution
 
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
 LIF = {"du": 4095, "dv": 410, "vth": 4000, "bias_mant": 0, "bias_exp": 0}

@@ -14,7 +14,7 @@ from neurotrain_hw.errors import LavaRunError, UnsupportedError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.lava.support import check_program, recordable
 from neurotrain_hw.program import STATES, Arithmetic, Connection, Plasticity, Population, PopulationKind, Program
-from neurotrain_hw.synapses import Convolution
+from neurotrain_hw.program.synapses import Convolution
 
 LIF = {"du": 4095, "dv": 0, "vth": 100, "bias_mant": 0, "bias_exp": 0}
 ATRLIF = {**{k: v for k, v in LIF.items() if k != "vth"}, "dtheta": 9, "dr": 9, "theta_0": 5, "theta_step": 3}

@@ -15,7 +15,7 @@ import pytest
 from neurotrain_hw import lava
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Population, Program
-from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights
 
 STEPS = 20
 SIGNS = {

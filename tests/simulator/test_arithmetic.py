@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis.extra.numpy import arrays
 
+from neurotrain_hw.program.synapses import derive_sign_mode, truncate_weights
 from neurotrain_hw.simulator import arithmetic as a
-from neurotrain_hw.synapses import derive_sign_mode, truncate_weights
 
 QUICK = settings(max_examples=100, deadline=None)
 EDGES = sorted({sign * 2**k + d for k in (0, 7, 8, 15, 16, 23, 24, 31) for d in (-1, 0, 1) for sign in (-1, 1)})

@@ -12,8 +12,8 @@ from reference import Reference
 
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Arithmetic, Connection, Convolution, Population, Program
+from neurotrain_hw.program.synapses import SparseWeights, sparse_weights
 from neurotrain_hw.simulator import Run, simulate
-from neurotrain_hw.synapses import SparseWeights, sparse_weights
 
 EDGES = sorted({sign * 2**k + d for k in range(0, 31) for d in (-1, 0, 1) for sign in (-1, 1)} | {-(2**31), 2**31 - 1})
 STEPS = 14

@@ -14,7 +14,7 @@ import pytest
 
 from neurotrain_hw import Connection, EventStream, Population, Program, Run, simulate
 from neurotrain_hw.program import ConnectionKind
-from neurotrain_hw.synapses import Convolution, PackedWeights
+from neurotrain_hw.program.synapses import Convolution, PackedWeights
 
 torch = pytest.importorskip("torch")
 snn = pytest.importorskip("snntorch")

@@ -8,7 +8,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 
 def read_program(path):
-    """The document of a program file (program_file.py), with its arrays in place of the references to them."""
+    """The document of a program file (program/file.py), with its arrays in place of the references to them."""
     with zipfile.ZipFile(path) as archive:
         document = json.loads(archive.read("program.json").decode("utf-8"))
         return _resolve(document["program"], archive)

@@ -23,9 +23,9 @@ from programs import random_program
 from neurotrain_hw import archive
 from neurotrain_hw.errors import FormatError, NeurotrainError
 from neurotrain_hw.program import Arithmetic, Connection, CoreSlice, MemoryRow, Population, Program, Timing
-from neurotrain_hw.program_file import load_program, save_program
-from neurotrain_hw.random_network import random_sparse
-from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, pack_weights
+from neurotrain_hw.program.file import load_program, save_program
+from neurotrain_hw.program.random_network import random_sparse
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, pack_weights
 
 
 def _full(seed: int = 1) -> Program:
@@ -74,7 +74,7 @@ def _small() -> Program:
 
 def test_a_file_of_version_2_is_read_and_written_as_it_was(tmp_path: Path) -> None:
     """A recorded file: a change of the format must come with another version, and with another file here."""
-    golden = Path(__file__).parent / "golden" / "program-2.nhw"
+    golden = Path(__file__).parents[1] / "golden" / "program-2.nhw"
     _same(_small(), load_program(golden))
     save_program(_small(), tmp_path / "a.nhw")
     assert (tmp_path / "a.nhw").read_bytes() == golden.read_bytes()

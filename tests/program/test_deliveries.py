@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from program_forms import LIF, random_weights, with_all_forms
 
-from neurotrain_hw.deliveries import deliveries
-from neurotrain_hw.fan_in import ConvolutionFanIn, fan_in
 from neurotrain_hw.program import Connection, CoreSlice, Modulator, Plasticity, Population, Program
-from neurotrain_hw.synapses import Convolution
+from neurotrain_hw.program.deliveries import deliveries
+from neurotrain_hw.program.fan_in import ConvolutionFanIn, fan_in
+from neurotrain_hw.program.synapses import Convolution
 
 
 def stored(program: Program, connection: Connection) -> np.ndarray:
@@ -90,8 +90,8 @@ def test_fan_in_against_a_walk_over_all_synapses(seed: int) -> None:
 
 def test_rows_of_more_synapses_than_a_chunk_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same counts where a chunk holds 7 synapses, so that rows and cores are cut everywhere."""
-    monkeypatch.setattr("neurotrain_hw.synapses._CHUNK", 7)
-    monkeypatch.setattr("neurotrain_hw.deliveries._CHUNK", 20)
+    monkeypatch.setattr("neurotrain_hw.program.synapses._CHUNK", 7)
+    monkeypatch.setattr("neurotrain_hw.program.deliveries._CHUNK", 20)
     for seed in range(4):
         test_fan_in_against_a_walk_over_all_synapses(seed)
         test_deliveries_against_a_walk_over_all_synapses(seed)

@@ -11,7 +11,7 @@ from program_forms import KINDS
 
 from neurotrain_hw.errors import NeurotrainError, UnknownNameError, ValueRangeError
 from neurotrain_hw.program import Arithmetic, Connection, CoreSlice, Modulator, Plasticity, Population, Program, Timing
-from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, pack_weights, sparse_weights
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, pack_weights, sparse_weights
 
 LIF = {"du": 4095, "dv": 100, "vth": 10, "bias_mant": 0, "bias_exp": 0}
 WIRE = "connection 'c' (in -> out)"

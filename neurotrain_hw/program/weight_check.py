@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.synapses import (
+from neurotrain_hw.program.synapses import (
     STORED_BITS,
     PackedWeights,
     SparseWeights,

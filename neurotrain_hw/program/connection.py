@@ -1,32 +1,16 @@
-"""Program: the integer network, its placement on cores and its memory map.
-
-A program holds integers only. It is what the compiler makes, what the simulator and Lava run, and what a person
-who starts from integers builds by hand. Time is part of it: a value that a population sends at
-step t reaches the target of a connection at step t+1 (`delays` add to that); steps are counted from 1, as in Lava.
-"""
+"""Connections of a program: synapses, their delays, and the learning rule on them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnknownNameError, UnsupportedError
-from neurotrain_hw.population import (
-    LIF_KINDS,
-    PARAMETERS,
-    STATES,
-    Arithmetic,
-    IntOrArray,
-    Modulator,
-    Population,
-    PopulationKind,
-)
-from neurotrain_hw.synapses import (
+from neurotrain_hw.program.synapses import (
     Convolution,
     SparseWeights,
     Weights,
@@ -36,12 +20,6 @@ from neurotrain_hw.synapses import (
     sparse_weights,
     truncate_weights,
 )
-
-__all__ = [
-    "LIF_KINDS", "PARAMETERS", "STATES", "TRACE_KEYS", "Arithmetic", "Connection", "ConnectionKind", "CoreSlice",
-    "IntOrArray", "MemoryRow", "Modulator", "Plasticity", "Population", "PopulationKind", "Port", "PrePort", "Program",
-    "SignMode", "Timing",
-]  # fmt: skip
 
 ConnectionKind = Literal["dense", "delay_dense", "sparse", "delay_sparse", "conv"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
@@ -156,107 +134,3 @@ class Connection:
             return self
         weights = sparse_weights(self.weights, mode, self.num_weight_bits, self.delays)
         return replace(self, weights=weights, sign_mode=mode, delays=None)
-
-
-@dataclass(frozen=True)
-class CoreSlice:
-    """Neurons `first` to `last` (excluded) of a population, placed on core `core` of chip `chip`."""
-
-    population: str
-    first: int
-    last: int
-    chip: int
-    core: int
-
-
-@dataclass(frozen=True)
-class MemoryRow:
-    """Bits that one purpose takes on one core, and the bits there are (None: the chip file does not say).
-
-    `limit_bits` is the limit of the memory that the purpose draws from; rows that share a `pool` share the limit.
-    """
-
-    chip: int
-    core: int
-    purpose: str
-    need_bits: int
-    pool: str
-    limit_bits: int | None
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How samples lie in time: `sample_steps` T of input; layer d of depth d works in steps d+1 .. d+T."""
-
-    sample_steps: int
-    depth: Mapping[str, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """The integer network as it is loaded on a chip; see the module's docstring.
-
-    `outputs`: populations read as the network's output. `scales`: per population, how many units of the source
-    graph's membrane one integer step of v is worth. `chip`: id of the chip file, or "" for none. `notes`: warnings
-    of the compiler, shown in every report.
-    """
-
-    name: str
-    populations: tuple[Population, ...]
-    connections: tuple[Connection, ...]
-    outputs: tuple[str, ...] = ()
-    chip: str = ""
-    placement: tuple[CoreSlice, ...] = ()
-    memory: tuple[MemoryRow, ...] = ()
-    scales: Mapping[str, float] = field(default_factory=dict)
-    timing: Timing | None = None
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        from neurotrain_hw.program_check import check  # it names the classes of this module
-
-        check(self)
-
-    def population(self, name: str) -> Population:
-        """The population of that name; UnknownNameError names the nearest."""
-        for population in self.populations:
-            if population.name == name:
-                return population
-        raise UnknownNameError("population", name, (p.name for p in self.populations))
-
-    @property
-    def sample_timing(self) -> Timing:
-        """How samples lie in time; UnsupportedError where the program does not say."""
-        if self.timing is None:
-            raise UnsupportedError(
-                "it does not say how samples lie in time", where=f"program '{self.name}'",
-                remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
-            )  # fmt: skip
-        return self.timing
-
-    def connection(self, name: str) -> Connection:
-        """The connection of that name; UnknownNameError names the nearest."""
-        for connection in self.connections:
-            if connection.name == name:
-                return connection
-        raise UnknownNameError("connection", name, (c.name for c in self.connections))
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the input populations."""
-        return tuple(p.name for p in self.populations if p.kind == "input")
-
-    def packed(self) -> Program:
-        """The same program with all static weights in the chip's own form: one byte for a dense 8-bit synapse."""
-        return replace(self, connections=tuple(c.packed() for c in self.connections))
-
-    def with_weights(self, weights: Mapping[str, npt.NDArray[Any]]) -> Program:
-        """The same program with other weights, per connection name."""
-        for name in weights:
-            self.connection(name)
-        return replace(
-            self,
-            connections=tuple(
-                replace(c, weights=np.asarray(weights[c.name])) if c.name in weights else c for c in self.connections
-            ),
-        )

@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from neurotrain_hw.connection_check import check_connection
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import LIF_KINDS, PARAMETERS, Arithmetic, Population, Program
-from neurotrain_hw.value_check import check_choice, check_range
+from neurotrain_hw.program.connection_check import check_connection
+from neurotrain_hw.program.population import LIF_KINDS, PARAMETERS, Arithmetic, Population
+from neurotrain_hw.program.program import Program
+from neurotrain_hw.program.value_check import check_choice, check_range
 
 VALUE_RANGES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {

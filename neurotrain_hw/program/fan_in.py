@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.program import Connection, Program
-from neurotrain_hw.synapses import I32, I64, Convolution, SparseWeights, row_chunks
+from neurotrain_hw.program.synapses import I32, I64, Convolution, SparseWeights, row_chunks
 
 Ranges = Sequence[tuple[int, int]]
 """Post neurons first to last (excluded) of each part; the parts do not overlap."""

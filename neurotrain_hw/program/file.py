@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.archive import Kind, read_archive, write_archive
+from neurotrain_hw.archive import Kind, pack, read_archive, write_archive
 from neurotrain_hw.program import Program
-from neurotrain_hw.program_document import DocumentReader, pack
+from neurotrain_hw.program.document import DocumentReader
 
 KIND = Kind("program", 2, "Compile the program again with this version of neurotrain-hw.")
 SUFFIX = ".nhw"

@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.fan_in import ConvolutionFanIn, fan_in
 from neurotrain_hw.program import Connection, CoreSlice, Program
-from neurotrain_hw.synapses import I32, I64, SparseWeights, row_chunks
+from neurotrain_hw.program.fan_in import ConvolutionFanIn, fan_in
+from neurotrain_hw.program.synapses import I32, I64, SparseWeights, row_chunks
 
 _CHUNK = 1 << 24  # pairs of neuron and core that are looked at together, one byte each
 

@@ -10,8 +10,8 @@ import pytest
 from neurotrain_hw import EventStream, simulate
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.program import Program
-from neurotrain_hw.random_network import random_sparse
-from neurotrain_hw.synapses import SparseWeights
+from neurotrain_hw.program.random_network import random_sparse
+from neurotrain_hw.program.synapses import SparseWeights
 
 
 def rows(program: Program, name: str) -> SparseWeights:

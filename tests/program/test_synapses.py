@@ -12,7 +12,7 @@ import pytest
 from program_forms import MODES, random_weights
 
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.synapses import (
+from neurotrain_hw.program.synapses import (
     Convolution,
     PackedWeights,
     SparseWeights,
@@ -22,7 +22,7 @@ from neurotrain_hw.synapses import (
     sparse_weights,
     truncate_weights,
 )
-from neurotrain_hw.weight_check import check_packed, check_sparse
+from neurotrain_hw.program.weight_check import check_packed, check_sparse
 
 BITS = range(1, 9)
 

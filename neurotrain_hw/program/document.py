@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.archive import as_integer, as_list
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.program import (
     Arithmetic,
@@ -24,32 +24,9 @@ from neurotrain_hw.program import (
     Program,
     Timing,
 )
-from neurotrain_hw.synapses import Convolution, PackedWeights, SparseWeights, Weights
-
-TYPES = ("int8", "uint8", "int16", "int32", "int64")
-"""Types that arrays may have."""
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, Weights
 
 _TEXT_LIMIT = 10_000
-
-
-def pack(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
-    """Dataclasses become objects in the order of their fields, mappings objects sorted by key, arrays references."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: pack(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
-    if isinstance(value, np.ndarray):
-        if value.dtype.name not in TYPES:
-            raise FormatError(f"an array of type {value.dtype}", where="program", need=f"one of {', '.join(TYPES)}")
-        if value.ndim == 0:
-            return int(value)
-        arrays.append(value)
-        return {"array": len(arrays) - 1, "type": value.dtype.name, "shape": list(value.shape)}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return {k: pack(value[k], arrays) for k in sorted(value)}
-    if isinstance(value, tuple | list):
-        return [pack(v, arrays) for v in value]
-    return value
 
 
 class DocumentReader:
@@ -161,20 +138,6 @@ def _scalars(kind: type) -> dict[str, frozenset[type]]:
         if allowed <= {str, int, bool, types.NoneType}:
             found[name] = allowed
     return found
-
-
-def as_list(value: Any) -> list[Any]:
-    """A list as it is; TypeError for anything else."""
-    if not isinstance(value, list):
-        raise TypeError(f"expected a list, found {type(value).__name__}")
-    return value
-
-
-def as_integer(value: Any) -> int:
-    """An integer as it is; TypeError for anything else, truth values too."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected an integer, found {type(value).__name__}")
-    return value
 
 
 def _number(value: Any) -> float:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.program import Connection, Population, Program
-from neurotrain_hw.synapses import I32, SparseWeights
+from neurotrain_hw.program.synapses import I32, SparseWeights
 
 _SHIFT = 1  # of mixed 8-bit weights, which are even
 _CHUNK = 1 << 22

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
-from neurotrain_hw.program import TRACE_KEYS, Connection, Population
-from neurotrain_hw.synapses import PackedWeights, SparseWeights
-from neurotrain_hw.value_check import check_choice, check_range
-from neurotrain_hw.weight_check import check_packed, check_sparse
+from neurotrain_hw.program.connection import TRACE_KEYS, Connection
+from neurotrain_hw.program.population import Population
+from neurotrain_hw.program.synapses import PackedWeights, SparseWeights
+from neurotrain_hw.program.value_check import check_choice, check_range
+from neurotrain_hw.program.weight_check import check_packed, check_sparse
 
 CONNECTION_KINDS = ("dense", "delay_dense", "sparse", "delay_sparse", "conv")
 
