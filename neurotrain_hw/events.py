@@ -38,6 +38,15 @@ class EventStream:
                 object.__setattr__(self, name, _frozen(name, value, np.dtype(kind)))
         self._check()
 
+    @classmethod
+    def of_valid(cls, indptr: LongArray, index: IntArray, n: int, payload: IntArray | None = None) -> EventStream:
+        """A stream of read-only arrays that are known to be valid, without the checks: what the simulator recorded."""
+        stream = object.__new__(cls)
+        values = {"indptr": indptr, "index": index, "n": n, "payload": payload, "dt_s": cls.dt_s}
+        for name, value in values.items():
+            object.__setattr__(stream, name, value)
+        return stream
+
     def _check(self) -> None:
         def fault(what: str) -> ValueRangeError:
             return ValueRangeError(what, where="EventStream")

@@ -37,7 +37,7 @@ from neurotrain_hw.simulator.traces import see_spikes
 from neurotrain_hw.simulator.views import kernel, wide, words
 
 _SOURCES = (
-    "kernels", "layout", "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "synaptic_kernels", "tables",
+    "kernels", "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "synaptic_kernels", "tables",
     "traces", "views",
 )  # fmt: skip
 
@@ -85,9 +85,9 @@ def _compiled(digest: int, learning: bool) -> Any:
     Numba's own key does not see a change in a function that is called; and what need not learn compiles faster.
     """
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
     def advance(
-        populations, connections, feed, recorder, scratch_at, tables, plastic, numbers, counts, first, last, offset
+        populations, connections, addresses, feed, recorder, tables, plastic, numbers, counts, first, last, offset
     ):
         """Run steps `first` to `last` (from 1); `offset` is the step before row 0 of feed, recorder and numbers.
 
@@ -95,9 +95,8 @@ def _compiled(digest: int, learning: bool) -> Any:
         """
         if digest < 0:  # never; it makes the digest part of the cache's key
             return first
-        pop_at, con_at = populations.ctypes.data, connections.ctypes.data
+        pop_at, con_at, scratch_at, plastic_at = addresses
         n_populations, n_connections = populations.shape[0], connections.shape[0]
-        plastic_at = plastic.w.ctypes.data
         recorded = recorder.events
         for t in range(first, last + 1):
             for e in range(recorded.shape[0]):
@@ -115,8 +114,9 @@ def _compiled(digest: int, learning: bool) -> Any:
             for e in range(recorded.shape[0]):
                 _record(pop_at + recorded[e, R_POPULATION] * P_COLUMNS * 8, recorder, e, k)
             for q in range(recorder.probes.shape[0]):
-                source = words(recorder.probes[q, 0], recorder.probes[q, 1])
-                recorder.table[k, recorder.probes[q, 2] : recorder.probes[q, 2] + recorder.probes[q, 1]] = source
+                source, start = words(recorder.probes[q, 0], recorder.probes[q, 1]), recorder.probes[q, 2]
+                for i in range(source.size):
+                    recorder.table[k, start + i] = source[i]
             for c in range(n_connections):
                 pre_at = pop_at + connections[c, C_PRE] * P_COLUMNS * 8
                 propagate(con_at + c * C_COLUMNS * 8, pre_at, plastic_at, t)

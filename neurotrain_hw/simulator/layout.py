@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Population, Program
-from neurotrain_hw.program.synapses import PackedWeights, SparseWeights, sparse_weights
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, sparse_weights
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
@@ -214,6 +214,8 @@ class _Builder:
         if late:
             self._give("connections", number, t.C_SCRATCH_AT, "words", (8 if late == t.WIDE else 4) * depth * post.n)
             self._give("connections", number, t.C_SCRATCH_MARKS_AT, "marks", depth * blocks)
+        elif row[t.C_FORMAT] == t.DENSE:
+            self._give("connections", number, t.C_SCRATCH_AT, "words", 4 * (-(-post.n // 2)))  # sums of 16 bits
 
     def _dense(self, row: I64, c: Connection) -> None:
         weights = c.packed().weights
@@ -249,10 +251,13 @@ class _Builder:
         # (groups, C_out / groups, k_x, k_y, C_in / groups) -> (k_x, k_y, groups, C_in / groups, C_out / groups)
         kernel = kernel.reshape(groups, c_out // groups, k_x, k_y, c_in).transpose(2, 3, 0, 4, 1)
         row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.CONV, self._kept(np.ascontiguousarray(kernel))
+        reach_x = _reach(geometry, 0, pre.shape[0], k_x, post.shape[0]) * (post.shape[1] * c_out)
+        reach_y = _reach(geometry, 1, pre.shape[1], k_y, post.shape[1]) * c_out
         found = np.array(
-            [*pre.shape, *post.shape, k_x, k_y, groups, *geometry.stride, *geometry.padding, *geometry.dilation],
+            [*pre.shape, *post.shape, k_x, k_y, groups, *geometry.stride, *geometry.padding, *geometry.dilation,
+             self._kept(reach_x), self._kept(reach_y)],
             np.int64,
-        )
+        )  # fmt: skip
         row[t.C_GEOMETRY_AT] = self._kept(found)
 
     def _plastic(self, row: I64, c: Connection) -> None:
@@ -264,6 +269,13 @@ class _Builder:
         row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_RULE] = t.PLASTIC, self.plastic_size, self.rules
         self.plastic_size += c.weights.shape[0] * c.weights.shape[1]
         self.rules += 1
+
+
+def _reach(geometry: Convolution, axis: int, size: int, taps: int, outputs: int) -> I32:
+    """The output position that each tap of each input position along an axis feeds, negative where none, int32."""
+    at = np.arange(size)[:, None] + geometry.padding[axis] - np.arange(taps) * geometry.dilation[axis]
+    position, rest = np.divmod(at, geometry.stride[axis])
+    return np.where((rest == 0) & (position >= 0) & (position < outputs), position, -1).astype(np.int32)
 
 
 def _tags(plastic: Sequence[Connection], key: str) -> I32:

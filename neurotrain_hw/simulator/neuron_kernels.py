@@ -210,11 +210,11 @@ def _collect(row, first, count, spikes):
     """List and count the neurons of a block that spike."""
     n, sending = row[P_N], row[P_SENDING]
     active, totals = words(row[P_ACTIVE_AT], n), wide(row[P_SPIKES_AT], n)
-    for i in range(count):
-        if spikes[i] != 0:
-            active[sending] = first + i
-            totals[first + i] += 1
-            sending += 1
+    for i in range(count):  # without a branch, which would often be guessed wrong
+        active[sending] = first + i
+        sending += spikes[i]
+    for a in range(row[P_SENDING], sending):
+        totals[active[a]] += 1
     if row[P_SENT_AT] != 0:
         sent = words(row[P_SENT_AT], n)
         for a in range(row[P_SENDING], sending):

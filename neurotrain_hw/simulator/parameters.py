@@ -34,10 +34,10 @@ def kernel_parameters(p: Population) -> I32:
     else:
         rows = [np.zeros(1, np.int64)]
     width = max(row.size for row in rows)
+    if width == 1:
+        return np.concatenate(rows).astype(np.int32).reshape(-1, 1)
     found = np.array([np.broadcast_to(row, (width,)) for row in rows]).astype(np.int32)
-    if (found == found[:, :1]).all():
-        found = found[:, :1]
-    return np.ascontiguousarray(found)
+    return np.ascontiguousarray(found[:, :1] if (found == found[:, :1]).all() else found)
 
 
 def _lif(p: Population, wide: dict[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:

@@ -51,21 +51,32 @@ def learn(tables, r, state, t, k, epoch_number, numbers, counts):
     n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
     tx = state.tx[rule[R_TX] : rule[R_TX] + n_pre]
     ty = state.ty[rule[R_TY] : rule[R_TY] + n_post]
-    x = state.x[rule[R_X] : rule[R_X] + 2 * n_pre].reshape(2, n_pre)
-    y = state.y[rule[R_Y] : rule[R_Y] + 3 * n_post].reshape(3, n_post)
+    x = state.x[rule[R_X] : rule[R_X] + 2 * n_pre]
+    y = state.y[rule[R_Y] : rule[R_Y] + 3 * n_post]
     hx = history(x, tx, tables.decay[r, :2], tables.impulse[r, :2], epoch, numbers.x_decay[r, k],
                   numbers.x_impulse[r, k], counts)  # fmt: skip
     hy = history(y, ty, tables.decay[r, 2:], tables.impulse[r, 2:], epoch, numbers.y_decay[r, k],
                   numbers.y_impulse[r, k], counts)  # fmt: skip
-    x[:] = hx[epoch]
+    _keep_last(x, hx)
     if not rule[R_THIRD]:
-        y[:] = hy[epoch]
+        _keep_last(y, hy)
     every = t == epoch or state.below[r]
     state.below[r] = False
     _apply(tables, r, state, hx, hy, tx, ty, (t // epoch) % rule[R_PERIOD] == 0, numbers.weight[r, epoch_number],
            every, counts)  # fmt: skip
-    tx[:] = 0
-    ty[:] = 0
+    for j in range(n_pre):
+        tx[j] = 0
+    for i in range(n_post):
+        ty[i] = 0
+
+
+@kernel
+def _keep_last(traces, found):
+    """Take over the traces at the end of the epoch."""
+    steps, kinds, n = found.shape
+    for v in range(kinds):
+        for i in range(n):
+            traces[v * n + i] = found[steps - 1, v, i]
 
 
 @kernel

@@ -71,11 +71,13 @@ class Recording:
         out = {}
         for e, number in enumerate(self.numbers):
             p, used = self.program.populations[number], int(self.recorder.events[e, R_USED])
-            pointer = np.concatenate([[0], np.cumsum(self.recorder.per_step[:, e])])
+            pointer = np.zeros(self.steps + 1, np.int64)
+            np.cumsum(self.recorder.per_step[:, e], out=pointer[1:])
+            pointer.flags.writeable = False
             value = self.values[e]
             if value is not None:
                 value = None if bool(np.all(value[:used] == 1)) else _cut(value, used)
-            out[p.name] = EventStream(pointer, _cut(self.neurons[e], used), p.n, value)
+            out[p.name] = EventStream.of_valid(pointer, _cut(self.neurons[e], used), p.n, value)
         return out
 
     def states(self) -> dict[str, I32]:

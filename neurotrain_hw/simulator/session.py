@@ -111,7 +111,7 @@ class Session:
         with announced():
             while done <= last:
                 done = advance(
-                    state.populations, state.connections, feed, recording.recorder, state.scratch_at,
+                    state.populations, state.connections, state.addresses, feed, recording.recorder,
                     self._layout.rules, state.plastic, numbers, state.learning, done, last, before,
                 )  # fmt: skip
                 if done <= last:

@@ -51,16 +51,19 @@ class State:
         for offset, values in layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values
         self.populations, self.connections = layout.populations.copy(), layout.connections.copy()
+        bases = {block: self._address(block) for block in ("words", "marks", "totals")}
         for slot in layout.slots:
             table = self.populations if slot.table == "populations" else self.connections
-            table[slot.row, slot.column] = self._address(slot.block) + slot.offset
+            table[slot.row, slot.column] = bases[slot.block] + slot.offset
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
         self.plastic = _plastic(layout, plastic)
 
     @property
-    def scratch_at(self) -> int:
-        """The address of BLOCK bytes that an update of neurons may use."""
-        return int(self.marks.ctypes.data) + self.layout.sizes["marks"]
+    def addresses(self) -> tuple[int, int, int, int]:
+        """Where the tables of populations and connections lie, BLOCK bytes to work in, and the plastic weights."""
+        scratch = self._address("marks") + self.layout.sizes["marks"]
+        tables = (int(self.populations.ctypes.data), int(self.connections.ctypes.data))
+        return *tables, scratch, int(self.plastic.w.ctypes.data)
 
     def address(self, population: str, name: str) -> int:
         """The address of a state variable, int32 (n,)."""

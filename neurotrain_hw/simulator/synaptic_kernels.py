@@ -41,17 +41,12 @@ from neurotrain_hw.simulator.tables import (
     G_C,
     G_CO,
     G_COLUMNS,
-    G_DIL_X,
-    G_DIL_Y,
     G_GROUPS,
     G_KX,
     G_KY,
-    G_OX,
-    G_OY,
-    G_PAD_X,
-    G_PAD_Y,
-    G_STRIDE_X,
-    G_STRIDE_Y,
+    G_REACH_X_AT,
+    G_REACH_Y_AT,
+    G_X,
     G_Y,
     IMAG,
     P_ACTIVE_AT,
@@ -68,7 +63,7 @@ from neurotrain_hw.simulator.tables import (
     SPARSE,
     WIDE,
 )
-from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, signed_bytes, wide, words
+from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, signed_bytes, wide, words
 
 WRAP24 = 2**23
 
@@ -84,11 +79,11 @@ def deliver(connection_at, post_at, t):
         return
     used[slot] = 0
     n, blocks = row[C_N_POST], (row[C_N_POST] + BLOCK - 1) // BLOCK
-    arriving = words(row[C_BUFFER_AT] + slot * n * 4, n)
+    arriving_at = row[C_BUFFER_AT] + slot * n * 4
     marks = plain_bytes(row[C_MARKS_AT] + slot * blocks, blocks)
     touched = plain_bytes(post[P_TOUCHED_AT], blocks)
     port = row[C_PORT]
-    into = words(post[P_SIGNAL_AT if port == SIGNAL else (P_IMAG_AT if port == IMAG else P_CURRENT_AT)], n)
+    into_at = post[P_SIGNAL_AT if port == SIGNAL else (P_IMAG_AT if port == IMAG else P_CURRENT_AT)]
     post[P_ANY_TOUCH] = 1
     done = row[C_LATE] != 0  # it was scaled when it was sent
     conv, shift, exp, negative = row[C_FORMAT] == CONV, row[C_SHIFT], row[C_EXP], row[C_NEGATIVE] != 0
@@ -102,19 +97,21 @@ def deliver(connection_at, post_at, t):
             marks[b] = 0
             touched[b] = 1
             b += 1
-        start, stop = first * BLOCK, min(b * BLOCK, n)
+        # views that begin where the stretch does: in a loop from 0, Numba need not look out for indices below 0
+        start, count = first * BLOCK, min(b * BLOCK, n) - first * BLOCK
+        into, arriving = words(into_at + start * 4, count), words(arriving_at + start * 4, count)
         if done or not (conv or shift or exp or negative):
-            for i in range(start, stop):
+            for i in range(count):
                 into[i] = np.int32(into[i] + arriving[i])
                 arriving[i] = 0
         elif exp >= 0 and not (conv or negative):
             left = np.int32(shift + exp) if shift + exp < 32 else np.int32(0)
             keep = np.int32(-1) if shift + exp < 32 else np.int32(0)
-            for i in range(start, stop):
+            for i in range(count):
                 into[i] = np.int32(into[i] + np.int32((arriving[i] & keep) << left))
                 arriving[i] = 0
         else:
-            for i in range(start, stop):
+            for i in range(count):
                 into[i] = np.int32(into[i] + _scaled(arriving[i], shift, exp, negative, conv))
                 arriving[i] = 0
 
@@ -180,60 +177,66 @@ def _rows(row, active_at, into_at, sending):
     active = words(active_at, sending)
     if bits == 8:
         if row[C_SIGNED]:
-            _signed_rows(words(into_at, n), n, active, sending, base)
+            _signed_rows(words(into_at, n), halves(row[C_SCRATCH_AT], n), n, active, sending, base)
         else:
-            _unsigned_rows(words(into_at, n), n, active, sending, base)
+            _unsigned_rows(words(into_at, n), halves(row[C_SCRATCH_AT], n), n, active, sending, base)
         return
     for a in range(sending):
         _packed_row(into_at, n, bits, row[C_SIGNED], base + active[a] * stride, stride, np.int32(1))
 
 
 @kernel
-def _signed_rows(into, n, active, count, base):
-    """Eight rows at a time, so that the sums are loaded and stored once for eight; their sum fits into 16 bits."""
-    a = 0
-    while a + 8 <= count:
-        r0 = signed_bytes(base + np.int64(active[a]) * n, n)
-        r1 = signed_bytes(base + np.int64(active[a + 1]) * n, n)
-        r2 = signed_bytes(base + np.int64(active[a + 2]) * n, n)
-        r3 = signed_bytes(base + np.int64(active[a + 3]) * n, n)
-        r4 = signed_bytes(base + np.int64(active[a + 4]) * n, n)
-        r5 = signed_bytes(base + np.int64(active[a + 5]) * n, n)
-        r6 = signed_bytes(base + np.int64(active[a + 6]) * n, n)
-        r7 = signed_bytes(base + np.int64(active[a + 7]) * n, n)
-        for i in range(n):
-            together = np.int16(r0[i] + r1[i] + r2[i] + r3[i] + r4[i] + r5[i] + r6[i] + r7[i])
-            into[i] = np.int32(into[i] + together)
-        a += 8
-    while a < count:
-        one = signed_bytes(base + np.int64(active[a]) * n, n)
-        for i in range(n):
-            into[i] = np.int32(into[i] + one[i])
-        a += 1
+def _signed_rows(into, sums, n, active, count, base):
+    """Four rows at a time into sums of 16 bits, which hold 256 rows of mantissas from -128 to 127."""
+    first = 0
+    while first < count:
+        last = min(first + 256, count)
+        a = first
+        while a + 4 <= last:
+            r0 = signed_bytes(base + np.int64(active[a]) * n, n)
+            r1 = signed_bytes(base + np.int64(active[a + 1]) * n, n)
+            r2 = signed_bytes(base + np.int64(active[a + 2]) * n, n)
+            r3 = signed_bytes(base + np.int64(active[a + 3]) * n, n)
+            for i in range(n):
+                sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
+            a += 4
+        if a > first:
+            for i in range(n):
+                into[i] = np.int32(into[i] + sums[i])
+                sums[i] = 0
+        while a < last:
+            one = signed_bytes(base + np.int64(active[a]) * n, n)
+            for i in range(n):
+                into[i] = np.int32(into[i] + one[i])
+            a += 1
+        first = last
 
 
 @kernel
-def _unsigned_rows(into, n, active, count, base):
-    """As `_signed_rows`, for mantissas from 0 to 255."""
-    a = 0
-    while a + 8 <= count:
-        r0 = plain_bytes(base + np.int64(active[a]) * n, n)
-        r1 = plain_bytes(base + np.int64(active[a + 1]) * n, n)
-        r2 = plain_bytes(base + np.int64(active[a + 2]) * n, n)
-        r3 = plain_bytes(base + np.int64(active[a + 3]) * n, n)
-        r4 = plain_bytes(base + np.int64(active[a + 4]) * n, n)
-        r5 = plain_bytes(base + np.int64(active[a + 5]) * n, n)
-        r6 = plain_bytes(base + np.int64(active[a + 6]) * n, n)
-        r7 = plain_bytes(base + np.int64(active[a + 7]) * n, n)
-        for i in range(n):
-            together = np.int16(r0[i] + r1[i] + r2[i] + r3[i] + r4[i] + r5[i] + r6[i] + r7[i])
-            into[i] = np.int32(into[i] + together)
-        a += 8
-    while a < count:
-        one = plain_bytes(base + np.int64(active[a]) * n, n)
-        for i in range(n):
-            into[i] = np.int32(into[i] + one[i])
-        a += 1
+def _unsigned_rows(into, sums, n, active, count, base):
+    """As `_signed_rows`; sums of 16 bits hold 128 rows of mantissas from 0 to 255."""
+    first = 0
+    while first < count:
+        last = min(first + 128, count)
+        a = first
+        while a + 4 <= last:
+            r0 = plain_bytes(base + np.int64(active[a]) * n, n)
+            r1 = plain_bytes(base + np.int64(active[a + 1]) * n, n)
+            r2 = plain_bytes(base + np.int64(active[a + 2]) * n, n)
+            r3 = plain_bytes(base + np.int64(active[a + 3]) * n, n)
+            for i in range(n):
+                sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
+            a += 4
+        if a > first:
+            for i in range(n):
+                into[i] = np.int32(into[i] + sums[i])
+                sums[i] = 0
+        while a < last:
+            one = plain_bytes(base + np.int64(active[a]) * n, n)
+            for i in range(n):
+                into[i] = np.int32(into[i] + one[i])
+            a += 1
+        first = last
 
 
 @kernel
@@ -413,23 +416,23 @@ def _convolve(row, pre, into_at, marks_at, sending):
     active, valued = words(pre[P_ACTIVE_AT], sending), pre[P_VALUE_AT] != 0
     values = words(pre[P_VALUE_AT], sending)
     out_group, in_group = g[G_CO] // g[G_GROUPS], g[G_C] // g[G_GROUPS]
+    reach_x, reach_y = words(g[G_REACH_X_AT], g[G_X] * g[G_KX]), words(g[G_REACH_Y_AT], g[G_Y] * g[G_KY])
     events = 0
     for a in range(sending):
         value = values[a] if valued and graded else np.int32(1)
         j = np.int64(active[a])
         c, place = j % g[G_C], j // g[G_C]
         y, x = place % g[G_Y], place // g[G_Y]
-        channel = (c // in_group) * out_group
+        channel = (c // in_group) * out_group if in_group < g[G_C] else 0
         for i in range(g[G_KX]):
-            ox = x + g[G_PAD_X] - i * g[G_DIL_X]
-            if ox < 0 or ox % g[G_STRIDE_X] != 0 or ox // g[G_STRIDE_X] >= g[G_OX]:
+            ox = reach_x[x * g[G_KX] + i]
+            if ox < 0:
                 continue
-            ox //= g[G_STRIDE_X]
             for k in range(g[G_KY]):
-                oy = y + g[G_PAD_Y] - k * g[G_DIL_Y]
-                if oy < 0 or oy % g[G_STRIDE_Y] != 0 or oy // g[G_STRIDE_Y] >= g[G_OY]:
+                oy = reach_y[y * g[G_KY] + k]
+                if oy < 0:
                     continue
-                start = (ox * g[G_OY] + oy // g[G_STRIDE_Y]) * g[G_CO] + channel
+                start = np.int64(ox) + np.int64(oy) + channel
                 tap = words(row[C_WEIGHTS_AT] + (((i * g[G_KY] + k) * g[G_C] + c) * out_group) * 4, out_group)
                 part = words(into_at + start * 4, out_group)
                 for o in range(out_group):

@@ -45,8 +45,9 @@ C_COLUMNS = 28
 # geometry of a convolution
 (
     G_X, G_Y, G_C, G_OX, G_OY, G_CO, G_KX, G_KY, G_GROUPS, G_STRIDE_X, G_STRIDE_Y, G_PAD_X, G_PAD_Y, G_DIL_X, G_DIL_Y,
-) = range(15)  # fmt: skip
-G_COLUMNS = 15
+    G_REACH_X_AT, G_REACH_Y_AT,
+) = range(17)  # fmt: skip
+G_COLUMNS = 17
 
 LATE, WIDE = 1, 2
 """Values of C_LATE: what a step sends is scaled on its own, summed in 32 bits or in 64."""

@@ -57,13 +57,13 @@ def see_spikes(tables, r, plastic, pre_at, post_at, recorded, t, k, numbers):
 @kernel
 def history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
     """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
-    kinds, n = traces.shape
+    kinds, n = decay.size, times.size
     out = np.zeros((epoch + 1, kinds, n), np.int32)
-    out[0] = traces
     for v in range(kinds):
         used = decay[v] != 0.0 or impulse[v, 0] != 0 or impulse[v, 1] != 0
         for i in range(n):
-            value = traces[v, i]
+            value = traces[v * n + i]
+            out[0, v, i] = value
             if value == 0 and times[i] == 0:
                 continue
             if used:

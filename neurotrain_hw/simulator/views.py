@@ -8,47 +8,56 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import carray, njit, types
+from numba import njit, types
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
-kernel = njit(nogil=True, error_model="numpy")
-"""Compiles a function that runs without Python's lock; divisors are never 0, so none is checked."""
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-inlined = njit(nogil=True, error_model="numpy", forceinline=True)
+kernel = njit(**_OPTIONS)
+"""Compiles a function that only compiled code calls; divisors are never 0, so none is checked."""
+
+inlined = njit(**_OPTIONS, forceinline=True)
 """As `kernel`, into whatever calls it."""
 
 
-@intrinsic
-def _pointer(typing_context: Any, address: Any) -> Any:  # Numba asks for the name of the first argument
-    """The address as an untyped pointer."""
-    del typing_context, address
+def _view_of(item: Any, name: str) -> Any:
+    """A function of compiled code, (address, n) -> array (n,) that owns nothing.
 
-    def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+    It does what `numba.carray` does, without the checks of shapes and the messages that are compiled for each use.
+    """
+    view = types.Array(item, 1, "C")
 
-    return types.voidptr(types.int64), make
+    def typed(typing_context: Any, address: Any, n: Any) -> Any:  # Numba asks for the name of the first argument
+        del typing_context, address, n
 
+        def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            del signature
+            address, n = values
+            array = arrayobj.make_array(view)(context, builder)
+            size = context.get_constant(types.intp, item.bitwidth // 8)
+            data = builder.inttoptr(address, array.data.type)
+            arrayobj.populate_array(array, data=data, shape=[n], strides=[size], itemsize=size, meminfo=None)
+            return array._getvalue()
 
-@inlined
-def words(address, n):
-    """int32 (n,)."""
-    return carray(_pointer(address), n, np.int32)
+        return view(types.int64, types.intp), make
 
-
-@inlined
-def wide(address, n):
-    """int64 (n,)."""
-    return carray(_pointer(address), n, np.int64)
-
-
-@inlined
-def signed_bytes(address, n):
-    """int8 (n,)."""
-    return carray(_pointer(address), n, np.int8)
+    # Numba fixes the names of the arguments that it sees, and the cached code knows the function by its name
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
 
 
-@inlined
-def plain_bytes(address, n):
-    """uint8 (n,)."""
-    return carray(_pointer(address), n, np.uint8)
+signed_bytes = _view_of(types.int8, "signed_bytes")
+"""int8 (n,) at an address."""
+
+plain_bytes = _view_of(types.uint8, "plain_bytes")
+"""uint8 (n,) at an address."""
+
+halves = _view_of(types.int16, "halves")
+"""int16 (n,) at an address."""
+
+words = _view_of(types.int32, "words")
+"""int32 (n,) at an address."""
+
+wide = _view_of(types.int64, "wide")
+"""int64 (n,) at an address."""

@@ -34,7 +34,7 @@ def toward_zero(value, shift):
 
 
 class ModulatedLIF(LIF):
-    """LIF whose neurons send spikes, back-propagating spikes and a third factor; see Modulator in program/population.py.
+    """LIF whose neurons send spikes, back-propagating spikes and a third factor (program/population.py, Modulator).
 
     `modulator`: that dataclass as a dict. `reset`: (interval, offset) of LIFReset, or None.
     """
