@@ -25,7 +25,7 @@ STEPS, MANY = 1_000, 20_000
 
 
 def inference(turns: int) -> None:
-    """784-256-10: 1,000 steps, with and without laying the program out, and a long run, beside everything there is to compare with."""
+    """784-256-10: 1,000 steps, with and without laying the program out, and a long run, beside all the others."""
     stream = noise(784, steps=MANY, rate=0.05)
     case = Case("784-256-10", feed_forward((784, 256, 10), vth=12000), {"in": stream}, STEPS, 200, 2200)
     program = case.packed
@@ -63,9 +63,8 @@ def inference(turns: int) -> None:
     print(f"| Lava | {theirs:,.0f} | {theirs * per_step / 1e9:.4f} |")
     rates = [STEPS / timed["loaded"].median, STEPS / timed["call"].median, MANY / timed["run"].median]
     bar, bare = (STEPS / timed[name].median for name in ("bar", "limit"))
-    print(
-        f"\n| the simulator's speed | {STEPS:,} steps | with the layout | {MANY:,} steps | need |\n|---|---|---|---|---|"
-    )
+    print(f"\n| the simulator's speed | {STEPS:,} steps | with the layout | {MANY:,} steps | need |")
+    print("|---|---|---|---|---|")
     for title, base, style, need in (
         ("times Lava's", theirs, ",.0f", "300"), ("times plain NumPy's", bar, ".1f", "10"),
         ("share of the limit", bare, ".0%", "50%"),
