@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from cases import feed_forward
 from machine import heading
-from programs import feed_forward
 
 from neurotrain_hw import save_program
 

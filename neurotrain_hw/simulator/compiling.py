@@ -14,12 +14,14 @@ from numba.core import event
 class _Announcer(event.Listener):  # type: ignore[misc]
     """Prints one line when a compilation begins; it is not called where the kernels come from disk."""
 
+    busy = False  # one thread tells it for all
+
     def __init__(self) -> None:
         self.began: float | None = None
 
     def on_start(self, event: Any) -> None:
-        if self.began is None:
-            self.began = time.perf_counter()
+        if not _Announcer.busy:
+            self.began, _Announcer.busy = time.perf_counter(), True
             print("Compiling the simulator for this processor; this happens once ...", file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:
@@ -30,8 +32,11 @@ class _Announcer(event.Listener):  # type: ignore[misc]
 def announced() -> Iterator[None]:
     """Within the block, a compilation is announced on standard error."""
     announcer = _Announcer()
-    with event.install_listener("numba:compile", announcer):
-        yield
+    try:
+        with event.install_listener("numba:compile", announcer):
+            yield
+    finally:
+        _Announcer.busy = _Announcer.busy and announcer.began is None
     if announcer.began is not None:
         seconds = time.perf_counter() - announcer.began
         print(f"Compiled the simulator in {seconds:.0f} s; it is kept on disk.", file=sys.stderr, flush=True)

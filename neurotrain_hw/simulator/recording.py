@@ -13,7 +13,7 @@ from neurotrain_hw.simulator.kernels import R_NEURON_AT, R_ROOM, R_USED, R_VALUE
 from neurotrain_hw.simulator.layout import I32
 from neurotrain_hw.simulator.state import State
 
-_EVENT_ROOM = 1 << 16
+_EVENT_ROOM = 1 << 14
 _ONES_ONLY = ("lif", "lif_reset", "lif_refractory", "atrlif", "rf", "rf_iz")
 
 Wanted = frozenset[tuple[str, str]]

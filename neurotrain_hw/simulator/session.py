@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ class Session:
         recording = Recording(self.program, state, self._record, steps)
         advance = advance_learning if self.learn and len(self._layout.rules.rules) else advance_frozen
         done = before + 1
-        with announced():
+        with nullcontext() if advance.signatures else announced():
             while done <= last:
                 done = advance(
                     state.populations, state.connections, state.addresses, feed, recording.recorder,

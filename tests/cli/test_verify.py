@@ -33,7 +33,7 @@ def test_a_case_that_agrees() -> None:
     result = runner.invoke(app, ["verify", str(CASES / "lif_dense_0001.npz")])
     assert result.exit_code == 0
     assert result.stdout.splitlines() == ["agrees   lif_dense_0001", "1 agrees, 0 differs, 0 refused"]
-    assert result.stderr == ""
+    assert [line for line in result.stderr.splitlines() if not line.startswith("Compil")] == []
 
 
 def test_the_first_difference_is_named(wrong: Path) -> None:
