@@ -37,8 +37,8 @@ from neurotrain_hw.simulator.traces import see_spikes
 from neurotrain_hw.simulator.views import kernel, wide, words
 
 _SOURCES = (
-    "kernels", "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "synaptic_kernels", "tables",
-    "traces", "views",
+    "convolution_kernels", "dense_kernels", "kernels", "neuron_kernels", "other_kernels", "plasticity", "rule_tables",
+    "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables", "traces", "views",
 )  # fmt: skip
 
 
