@@ -150,13 +150,14 @@ def _plain_block(row, first, last, scratch_at):
     p = words(row[P_PARAMETERS_AT], 9)
     u_factor, v_factor = (4095 - p[0]) / 4096.0, (4096 - p[1]) / 4096.0
     bias, above, theta = p[2], p[3], p[5] if row[P_SUBTRACT] else np.int32(0)
-    subtract = row[P_SUBTRACT] != 0
+    subtract, forgets = row[P_SUBTRACT] != 0, p[0] == 4095  # a current that keeps nothing need not be decayed
     busy = 0
     moved = np.int32(0)
     for i in range(count):
         u, v, a = us[i], vs[i], current[i]
         busy += (u | v | a | bias) != 0
-        new_u = np.int32(np.int32(np.float64(u) * u_factor) + np.int32(a << 6))
+        decayed = np.int32(0) if forgets else np.int32(np.float64(u) * u_factor)
+        new_u = np.int32(decayed + np.int32(a << 6))
         if new_u > V_LIMIT:
             new_u = np.int32(new_u - 2 * V_LIMIT)
         elif new_u <= -V_LIMIT:
@@ -168,7 +169,7 @@ def _plain_block(row, first, last, scratch_at):
         new_v = after if spike else new_v
         moved |= np.int32(new_u ^ u) | np.int32(new_v ^ v) | a | np.int32(spike)
         us[i], vs[i], spikes[i], current[i] = new_u, new_v, spike, 0
-    _collect(row, first, count, spikes)
+    _collect(row, first, count, scratch_at)
     return busy, moved != 0
 
 
@@ -201,25 +202,36 @@ def _varied_block(row, first, last, scratch_at):
         new_v = after if spike else new_v
         moved |= np.int32(new_u ^ u) | np.int32(new_v ^ v) | a | np.int32(spike)
         us[i], vs[i], spikes[i], current[i] = new_u, new_v, spike, 0
-    _collect(row, first, count, spikes)
+    _collect(row, first, count, scratch_at)
     return busy, moved != 0
 
 
 @kernel
-def _collect(row, first, count, spikes):
-    """List and count the neurons of a block that spike."""
-    n, sending = row[P_N], row[P_SENDING]
+def _collect(row, first, count, scratch_at):
+    """List and count the neurons of a block that spike; `scratch_at`: a byte for each, 1 or 0.
+
+    Eight that do not spike are passed over at once; where one does, all eight are written without a branch, which
+    would often be guessed wrong.
+    """
+    n, sending = row[P_N], np.uint64(row[P_SENDING])
     active, totals = words(row[P_ACTIVE_AT], n), wide(row[P_SPIKES_AT], n)
-    for i in range(count):  # without a branch, which would often be guessed wrong
-        active[sending] = first + i
-        sending += spikes[i]
-    for a in range(row[P_SENDING], sending):
+    spikes, eights = plain_bytes(scratch_at, count), wide(scratch_at, count // 8)
+    for e in range(count // 8):
+        if eights[e] != 0:
+            for i in range(8 * e, 8 * e + 8):
+                active[sending] = first + i
+                sending += np.uint64(spikes[i])
+    for i in range(count - count % 8, count):
+        if spikes[i] != 0:
+            active[sending] = first + i
+            sending += np.uint64(1)
+    for a in range(row[P_SENDING], np.int64(sending)):
         totals[active[a]] += 1
     if row[P_SENT_AT] != 0:
         sent = words(row[P_SENT_AT], n)
-        for a in range(row[P_SENDING], sending):
+        for a in range(row[P_SENDING], np.int64(sending)):
             sent[active[a]] = 1
-    row[P_SENDING] = sending
+    row[P_SENDING] = np.int64(sending)
 
 
 @inlined

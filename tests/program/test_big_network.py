@@ -60,7 +60,7 @@ def test_a_network_of_a_million_synapses_goes_all_the_way(tmp_path: Path) -> Non
 def test_a_network_of_128_million_synapses_takes_little_more_than_its_bytes(tmp_path: Path) -> None:
     """In a process of its own: what was made and what was loaded, 1.3 GB together, and at most half as much again."""
     code = (
-        f"import sys; from pathlib import Path; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        f"import sys; from pathlib import Path; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import test_big_network as test\n"
         f"test.trip(Path({str(tmp_path)!r}), neurons=1_000_000, fan_out=128)\n"
         "print(test.peak())"
