@@ -11,6 +11,7 @@ import numpy as np
 from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Plasticity, Program
+from neurotrain_hw.program.check import check_inputs
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
@@ -100,11 +101,17 @@ class Session:
     def run(
         self, inputs: Mapping[str, EventStream], *, steps: int, third_factors: Mapping[str, I32] | None = None
     ) -> Run:
-        """Run `steps` more steps; streams start at the first of them."""
+        """Run `steps` more steps; streams start at the first of them.
+
+        UnknownNameError and ValueRangeError for inputs or third factors that do not fit; the run stays as it is.
+        """
+        if steps < 1:
+            raise ValueRangeError(f"steps is {steps}", where="Session.run", need="at least 1")
+        check_inputs(self.program, inputs)  # the kernels trust what they are given
         state, before = self._state, self.step
         last = before + steps
-        numbers = self._streams.draw(before + 1, last)
         feed, kept = _feed(self.program, inputs, steps, self._third(third_factors or {}, steps))
+        numbers = self._streams.draw(before + 1, last)
         state.clear_inputs()
         recording = Recording(self.program, state, self._record, steps)
         advance = advance_learning if self.learn and len(self._layout.rules.rules) else advance_frozen

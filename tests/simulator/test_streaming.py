@@ -10,6 +10,7 @@ from plastic_programs import random_plastic_program
 from programs import random_network
 
 from neurotrain_hw import simulate, simulate_batch
+from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.simulator import Run, Session
 
@@ -80,6 +81,24 @@ def test_a_network_of_any_kind_resumed_from_files(seed: int, tmp_path: Path) -> 
 
     session = Session(network.program, record=network.variables)
     expect_equal(in_pieces(session, network.streams, {}, cuts(seed, network.steps), between=resumed), whole)
+
+
+def test_inputs_that_do_not_fit_are_refused_and_leave_the_run_as_it_is() -> None:
+    """A stream of more neurons than the population has would lead beyond its memory."""
+    program, inputs, third, steps = random_plastic_program(3)
+    streams = {k: EventStream.from_dense(v) for k, v in inputs.items()}
+    whole = simulate(program, streams, steps=steps, record=["h.spikes"], third_factors=third)
+    session = Session(program, record=["h.spikes"])
+    wrong = {"in": EventStream.from_dense(np.ones((steps, 1_000), np.int32))}
+    with pytest.raises(ValueRangeError, match="input 'in': the stream has 1000 neurons"):
+        session.run(wrong, steps=steps)
+    with pytest.raises(UnknownNameError, match="no input population called 'inn'"):
+        session.run({"inn": streams["in"]}, steps=steps)
+    with pytest.raises(UnknownNameError, match="no plastic connection called 'c9'"):
+        session.run(streams, steps=steps, third_factors={"c9": np.zeros((3, steps, 1), np.int32)})
+    with pytest.raises(ValueRangeError, match="steps is 0"):
+        session.run(streams, steps=0)
+    expect_equal(session.run(streams, steps=steps, third_factors=third), whole)
 
 
 @pytest.mark.parametrize("seed", SEEDS[:10])
