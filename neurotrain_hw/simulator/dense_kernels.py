@@ -5,6 +5,8 @@ Sums are int32 and wrap, so their order does not matter.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from neurotrain_hw.simulator.tables import (
@@ -40,58 +42,42 @@ def add_rows(row, active_at, into_at, sending):
         _packed_row(into_at, n, bits, row[C_SIGNED], base + active[a] * stride, stride, np.int32(1))
 
 
-@kernel
-def _signed_rows(into, sums, n, active, count, base):
-    """Four rows at a time into sums of 16 bits, which hold 256 rows of mantissas from -128 to 127."""
-    first = 0
-    while first < count:
-        last = min(first + 256, count)
-        a = first
-        while a + 4 <= last:
-            r0 = signed_bytes(base + np.int64(active[a]) * n, n)
-            r1 = signed_bytes(base + np.int64(active[a + 1]) * n, n)
-            r2 = signed_bytes(base + np.int64(active[a + 2]) * n, n)
-            r3 = signed_bytes(base + np.int64(active[a + 3]) * n, n)
-            for i in range(n):
-                sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
-            a += 4
-        if a > first:
-            for i in range(n):
-                into[i] = np.int32(into[i] + sums[i])
-                sums[i] = 0
-        while a < last:
-            one = signed_bytes(base + np.int64(active[a]) * n, n)
-            for i in range(n):
-                into[i] = np.int32(into[i] + one[i])
-            a += 1
-        first = last
+def _rows_of(view: Any, most: int) -> Any:
+    """A kernel that adds rows of 8-bit mantissas, seen through `view`: four at a time, into sums of 16 bits.
+
+    Those hold `most` rows: 256 from -128 to 127, or 128 from 0 to 255.
+    """
+
+    @kernel
+    def add(into, sums, n, active, count, base):
+        first = 0
+        while first < count:
+            last = min(first + most, count)
+            a = first
+            while a + 4 <= last:
+                r0 = view(base + np.int64(active[a]) * n, n)
+                r1 = view(base + np.int64(active[a + 1]) * n, n)
+                r2 = view(base + np.int64(active[a + 2]) * n, n)
+                r3 = view(base + np.int64(active[a + 3]) * n, n)
+                for i in range(n):
+                    sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
+                a += 4
+            if a > first:
+                for i in range(n):
+                    into[i] = np.int32(into[i] + sums[i])
+                    sums[i] = 0
+            while a < last:
+                one = view(base + np.int64(active[a]) * n, n)
+                for i in range(n):
+                    into[i] = np.int32(into[i] + one[i])
+                a += 1
+            first = last
+
+    return add
 
 
-@kernel
-def _unsigned_rows(into, sums, n, active, count, base):
-    """As `_signed_rows`; sums of 16 bits hold 128 rows of mantissas from 0 to 255."""
-    first = 0
-    while first < count:
-        last = min(first + 128, count)
-        a = first
-        while a + 4 <= last:
-            r0 = plain_bytes(base + np.int64(active[a]) * n, n)
-            r1 = plain_bytes(base + np.int64(active[a + 1]) * n, n)
-            r2 = plain_bytes(base + np.int64(active[a + 2]) * n, n)
-            r3 = plain_bytes(base + np.int64(active[a + 3]) * n, n)
-            for i in range(n):
-                sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
-            a += 4
-        if a > first:
-            for i in range(n):
-                into[i] = np.int32(into[i] + sums[i])
-                sums[i] = 0
-        while a < last:
-            one = plain_bytes(base + np.int64(active[a]) * n, n)
-            for i in range(n):
-                into[i] = np.int32(into[i] + one[i])
-            a += 1
-        first = last
+_signed_rows = _rows_of(signed_bytes, 256)
+_unsigned_rows = _rows_of(plain_bytes, 128)
 
 
 @kernel

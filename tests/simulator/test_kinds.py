@@ -325,3 +325,18 @@ def _one_neuron(kind: str, parameters: dict, arithmetic: Arithmetic, arriving: l
     stream = EventStream.from_dense(np.array(arriving, np.int64)[:, None])
     record = ["n.spikes", *(f"n.{state}" for state in states)]
     return simulate(Program("one", populations, (c,)), {"in": stream}, steps=len(arriving) + 1, record=record)
+
+
+@pytest.mark.parametrize("weight", [-256, 254, 255, -255])
+@pytest.mark.parametrize("spiking", [1, 3, 4, 127, 128, 129, 255, 256, 257, 260, 513, 900])
+def test_rows_of_extreme_weights_are_summed_without_overflow(weight: int, spiking: int) -> None:
+    """Sums of 16 bits on the way hold only so many rows; the input of a sigma neuron shows the sum itself."""
+    weights = np.full((37, 900), weight, np.int16)
+    mode = "mixed" if weight in (-256, 254) else "excitatory" if weight > 0 else "inhibitory"
+    populations = (Population("in", "input", (900,)), Population("n", "sigma", (37,)))
+    c = Connection("c", "dense", "in", "n", weights, sign_mode=mode)
+    program = Program("extreme", populations, (c,)).packed()
+    spikes = np.zeros((1, 900), np.int32)
+    spikes[0, np.random.default_rng(spiking).permutation(900)[:spiking]] = 1
+    run = simulate(program, {"in": EventStream.from_dense(spikes)}, steps=2, record=["n.sigma"])
+    assert run.states["n.sigma"].tolist() == [[0] * 37, [weight * spiking] * 37]
