@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -134,7 +135,7 @@ class Population:
     modulator: Modulator | None = None
     arithmetic: Arithmetic = Arithmetic()
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of neurons."""
         return math.prod(int(size) for size in self.shape)

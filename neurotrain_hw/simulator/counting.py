@@ -7,21 +7,22 @@ from neurotrain_hw.program.deliveries import deliveries
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 from neurotrain_hw.simulator.layout import I64
 from neurotrain_hw.simulator.state import State
-from neurotrain_hw.simulator.tables import C_EVENTS, P_ACTIVE, P_IDLE
+from neurotrain_hw.simulator.tables import C_EVENTS, P_ACTIVE, P_IDLE, P_SPIKES
+
+_COUNTED = [P_ACTIVE, P_IDLE, P_SPIKES]
 
 
 def collect_counters(program: Program, state: State, *, learn: bool) -> Counters:
     """The counters of a run so far."""
     populations, steps = {}, state.step
+    counted, sent = state.populations[:, _COUNTED].tolist(), state.connections[:, C_EVENTS].tolist()
     for k, p in enumerate(program.populations):
-        spikes = state.spikes(k)
-        on, off = _deliveries(program, p.name, spikes) if program.placement else (None, None)
-        populations[p.name] = PopulationCounts(
-            int(state.populations[k, P_ACTIVE]), int(state.populations[k, P_IDLE]), int(spikes.sum()), on, off
-        )
+        on, off = _deliveries(program, p.name, state.spikes(k)) if program.placement else (None, None)
+        active, idle, spikes = counted[k]
+        populations[p.name] = PopulationCounts(active, idle, spikes, on, off)
     connections, rule = {}, 0
     for k, c in enumerate(program.connections):
-        events, graded = int(state.connections[k, C_EVENTS]), c.num_message_bits > 0
+        events, graded = sent[k], c.num_message_bits > 0
         learning: dict[str, int] = {}
         if c.plasticity is not None:
             if learn:

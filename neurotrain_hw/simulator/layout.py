@@ -13,43 +13,39 @@ from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Population, Program
 from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, sparse_weights
 from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-_ALIGN = 64
+ALIGN = 64
+"""Bytes that every stretch of a state is aligned to."""
+
 _PORTS = {"current": t.CURRENT, "imag": t.IMAG, "signal": t.SIGNAL}
 _FAMILIES = {"atrlif": "atrlif", "delta": "delta", "sigma_delta": "delta", "rf_zero": "rf_zero"}
 _SENDS_VALUES = ("ternary_lif", "sigma", "delta", "sigma_delta", "rf_zero")
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A column of a table that holds the address of a stretch of the state: `offset` bytes into its block."""
-
-    table: str
-    row: int
-    column: int
-    block: str
-    offset: int
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """What all runs of a program share.
 
-    `populations`, `connections`: the tables with their fixed columns (see `tables.py`). `slots`: the columns that
-    each state fills with its own addresses. `sizes`: bytes of the state's blocks. `presets`: values that are not 0 at
-    the start, as (offset in bytes, int32 values). `states`: where the state variables and third factors lie, offset
-    in bytes by (population, name). `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32,
-    row by row of pre neuron. `arrays` keeps alive what the tables point to.
+    `shape`: how many populations and connections. `inputs`: number and name of each input. `table`: the rows of all
+    populations, then of all connections (see `tables.py`), with their fixed columns. `slots`: the entries of it that
+    are addresses of the state itself, and `offsets` where in the state they point to, int64, in bytes. `sizes`: bytes
+    of the state's blocks, in their order. `presets`: values that are not 0 at the start, as (offset in bytes, int32
+    values). `states`: where the state variables and third factors lie, offset in bytes by (population, name).
+    `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32, row by row of pre neuron. `arrays`
+    keeps alive what the tables point to.
     """
 
-    populations: I64
-    connections: I64
-    slots: tuple[Slot, ...]
+    shape: tuple[int, int]
+    inputs: tuple[tuple[int, str], ...]
+    table: I64
+    slots: I64
+    offsets: I64
     sizes: dict[str, int]
     presets: tuple[tuple[int, I32], ...]
     states: dict[tuple[str, str], int]
@@ -57,32 +53,38 @@ class Layout:
     plastic: tuple[I32, I32, I32]
     arrays: tuple[npt.NDArray[Any], ...]
 
-    @property
-    def neurons(self) -> I64:
-        """Neurons of each population."""
-        return np.asarray(self.populations[:, t.P_N], np.int64)
-
 
 def build_layout(program: Program) -> Layout:
     """The layout of a program; weights that are in the chip's form already are used where they are."""
     return _Builder(program).layout()
 
 
+def block_starts(sizes: dict[str, int]) -> dict[str, int]:
+    """Where the blocks of a state begin, one after the other, in bytes."""
+    starts, at = {}, 0
+    for block, size in sizes.items():
+        starts[block], at = at, at + -(-size // ALIGN) * ALIGN
+    return starts
+
+
 class _Builder:
-    """Fills the tables and hands out room in the blocks `words` (int32), `marks` (uint8), `totals` (int64)."""
+    """Fills the table and hands out room in the blocks `words` (int32), `marks` (uint8), `totals` (int64)."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.index = {p.name: k for k, p in enumerate(program.populations)}
-        self.populations = np.zeros((len(program.populations), t.P_COLUMNS), np.int64)
-        self.connections = np.zeros((len(program.connections), t.C_COLUMNS), np.int64)
-        self.slots: list[Slot] = []
-        self.sizes = {"words": 0, "marks": 0, "totals": 0}
+        self.shape = (len(program.populations), len(program.connections))
+        first = self.shape[0] * t.P_COLUMNS  # entry of the first connection
+        self.table = np.zeros(first + self.shape[1] * t.C_COLUMNS, np.int64)
+        self.populations = self.table[:first].reshape(-1, t.P_COLUMNS)
+        self.connections = self.table[first:].reshape(-1, t.C_COLUMNS)
+        self.slots: list[tuple[int, str, int]] = []  # entry of the table, block, and bytes into it
+        self.sizes = {"table": self.table.nbytes, "words": 0, "marks": 0, "totals": 0}
         self.presets: list[tuple[int, I32]] = []
         self.states: dict[tuple[str, str], int] = {}
         self.arrays: list[npt.NDArray[Any]] = []
         self.sent: dict[str, int] = {}
-        self.plastic_size = self.rules = self.inputs = 0
+        self.plastic_size = self.rules = 0
 
     def layout(self) -> Layout:
         for number, population in enumerate(self.program.populations):
@@ -95,19 +97,29 @@ class _Builder:
             self._connection(number, connection)
         learning = [c for c in self.program.connections if c.plasticity is not None]
         weights = [np.ascontiguousarray(c.matrix().T).ravel() for c in learning]
+        slots, offsets = self._offsets()
+        inputs = tuple((self.index[name], name) for name in self.program.inputs)
         return Layout(
-            self.populations, self.connections, tuple(self.slots), self.sizes, tuple(self.presets), self.states,
+            self.shape, inputs, self.table, slots, offsets, self.sizes, tuple(self.presets), self.states,
             build_rule_tables(learning), (_join(weights), _tags(learning, "tag_1"), _tags(learning, "tag_2")),
             tuple(self.arrays),
         )  # fmt: skip
 
     def _room(self, block: str, size: int) -> int:
         offset = self.sizes[block]
-        self.sizes[block] += -(-size // _ALIGN) * _ALIGN
+        self.sizes[block] += -(-size // ALIGN) * ALIGN
         return offset
 
     def _slot(self, table: str, row: int, column: int, block: str, offset: int) -> None:
-        self.slots.append(Slot(table, row, column, block, offset))
+        entry = row * t.P_COLUMNS if table == "populations" else self.populations.size + row * t.C_COLUMNS
+        self.slots.append((entry + column, block, offset))
+
+    def _offsets(self) -> tuple[I64, I64]:
+        """The entries of the table that are addresses, and the bytes from the start of the state to what they mean."""
+        starts = block_starts(self.sizes)
+        entries = [entry for entry, _, _ in self.slots]
+        offsets = [starts[block] + offset for _, block, offset in self.slots]
+        return np.array(entries, np.int64), np.array(offsets, np.int64)
 
     def _give(self, table: str, row: int, column: int, block: str, size: int) -> int:
         """Room of its own for a column; returns its offset."""
@@ -118,19 +130,19 @@ class _Builder:
     def _kept(self, array: npt.NDArray[Any]) -> int:
         """The address of an array that the layout keeps alive."""
         self.arrays.append(array)
-        return int(array.ctypes.data)
+        return address(array)
 
     def _population(self, number: int, p: Population) -> None:
         row, n = self.populations[number], p.n
         give: Callable[..., int] = lambda column, size, block="words": self._give(  # noqa: E731
             "populations", number, column, block, size
         )
-        row[t.P_KIND], row[t.P_N], row[t.P_INPUT] = t.KINDS[p.kind], n, -1
-        give(t.P_SPIKES_AT, 8 * n, "totals")
+        row[t.P_KIND], row[t.P_N] = t.KINDS[p.kind], n
+        if self.program.placement:  # deliveries to cores are counted from the spikes of each neuron
+            give(t.P_SPIKES_AT, 8 * n, "totals")
         if self._needs_sent(p.name):
             self.sent[p.name] = give(t.P_SENT_AT, 4 * n)
         if p.kind == "input":
-            row[t.P_INPUT], self.inputs = self.inputs, self.inputs + 1
             return
         self._parameters(row, p)
         blocks = -(-n // t.BLOCK)
@@ -189,7 +201,9 @@ class _Builder:
     def _connection(self, number: int, c: Connection) -> None:
         row = self.connections[number]
         pre, post = self.program.population(c.pre), self.program.population(c.post)
-        row[t.C_PRE], row[t.C_POST], row[t.C_PORT] = self.index[c.pre], self.index[c.post], _PORTS[c.port]
+        for column, name in ((t.C_PRE_AT, c.pre), (t.C_POST_AT, c.post)):
+            self._slot("connections", number, column, "table", self.index[name] * t.P_COLUMNS * 8)
+        row[t.C_PORT] = _PORTS[c.port]
         row[t.C_N_PRE], row[t.C_N_POST], row[t.C_EXP] = pre.n, post.n, c.weight_exp
         row[t.C_GRADED], row[t.C_ERROR], row[t.C_RULE] = int(c.num_message_bits > 0), int(c.pre_port == "error"), -1
         depth = row[t.C_DEPTH] = c.longest_delay + 1
@@ -235,7 +249,7 @@ class _Builder:
             raise UnsupportedError(f"weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
         row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.SPARSE, self._kept(np.ascontiguousarray(weights.mantissa))
         row[t.C_POINTER_AT] = self._kept(np.ascontiguousarray(weights.pointer))
-        row[t.C_POST_AT] = self._kept(np.ascontiguousarray(weights.post))
+        row[t.C_TARGETS_AT] = self._kept(np.ascontiguousarray(weights.post))
         if weights.delay is not None:
             row[t.C_DELAY_AT] = self._kept(np.ascontiguousarray(weights.delay))
         row[t.C_SIGNED], row[t.C_SHIFT] = int(weights.mantissa.dtype == np.int8), weights.shift

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurotrain_hw.simulator.message_kernels import count_sent, forget_sent
 from neurotrain_hw.simulator.other_kernels import other_block
 from neurotrain_hw.simulator.tables import (
     BLOCK,
+    INPUT,
     LIF_REFRACTORY,
     LIF_RESET,
     P_ACTIVE,
@@ -39,10 +41,8 @@ from neurotrain_hw.simulator.tables import (
     P_RESTING_ACTIVE,
     P_RESTLESS,
     P_SENDING,
-    P_SENT_AT,
     P_SIGNAL_AT,
     P_SIGNAL_SHIFT,
-    P_SPIKES_AT,
     P_STATE_AT,
     P_SUBTRACT,
     P_TARGET_AT,
@@ -68,9 +68,11 @@ V_LIMIT = 2**23
 def update(population_at, scratch_at, t):
     """Update a population at step t: states, messages sent, counts. `scratch_at`: BLOCK bytes."""
     row = wide(population_at, P_COLUMNS)
+    if row[P_KIND] == INPUT:
+        return
     n = row[P_N]
     blocks = (n + BLOCK - 1) // BLOCK
-    _forget_sent(row)
+    forget_sent(row)
     if row[P_KIND] == LIF_RESET:
         _reset_on_time(row, blocks, t)
     row[P_SENDING] = 0
@@ -98,6 +100,7 @@ def update(population_at, scratch_at, t):
         rest[b] = -1 if changed or row[P_RESTLESS] else busy
         active += busy
     row[P_ANY_TOUCH] = 0
+    count_sent(row)
     # blocks that have just come to rest are counted among the resting ones from the next step on
     row[P_ACTIVE] += active + resting_active
     row[P_IDLE] += n - active - resting_active
@@ -107,15 +110,6 @@ def update(population_at, scratch_at, t):
             resting += 1
             resting_active += rest[b]
     row[P_RESTING], row[P_RESTING_ACTIVE] = resting, resting_active
-
-
-@kernel
-def _forget_sent(row):
-    """Clear the dense picture of what was sent, where a population keeps one."""
-    if row[P_SENT_AT] != 0:
-        sent, active = words(row[P_SENT_AT], row[P_N]), words(row[P_ACTIVE_AT], row[P_SENDING])
-        for a in range(row[P_SENDING]):
-            sent[active[a]] = 0
 
 
 @kernel
@@ -214,8 +208,7 @@ def _collect(row, first, count, scratch_at):
     would often be guessed wrong.
     """
     n, sending = row[P_N], np.uint64(row[P_SENDING])
-    active, totals = words(row[P_ACTIVE_AT], n), wide(row[P_SPIKES_AT], n)
-    spikes, eights = plain_bytes(scratch_at, count), wide(scratch_at, count // 8)
+    active, spikes, eights = words(row[P_ACTIVE_AT], n), plain_bytes(scratch_at, count), wide(scratch_at, count // 8)
     for e in range(count // 8):
         if eights[e] != 0:
             for i in range(8 * e, 8 * e + 8):
@@ -225,12 +218,6 @@ def _collect(row, first, count, scratch_at):
         if spikes[i] != 0:
             active[sending] = first + i
             sending += np.uint64(1)
-    for a in range(row[P_SENDING], np.int64(sending)):
-        totals[active[a]] += 1
-    if row[P_SENT_AT] != 0:
-        sent = words(row[P_SENT_AT], n)
-        for a in range(row[P_SENDING], np.int64(sending)):
-            sent[active[a]] = 1
     row[P_SENDING] = np.int64(sending)
 
 
@@ -268,8 +255,7 @@ def _any_lif_block(row, first, last):
     n, width, each, kind = row[P_N], row[P_WIDTH], row[P_EACH], row[P_KIND]
     state, p = words(row[P_STATE_AT], 3 * n), words(row[P_PARAMETERS_AT], 9 * width)
     current, active = words(row[P_CURRENT_AT], n), words(row[P_ACTIVE_AT], n)
-    totals, values = wide(row[P_SPIKES_AT], n), words(row[P_VALUE_AT], n)
-    sent, keep_sent, valued = words(row[P_SENT_AT], n), row[P_SENT_AT] != 0, row[P_VALUE_AT] != 0
+    values, valued = words(row[P_VALUE_AT], n), row[P_VALUE_AT] != 0
     sending = row[P_SENDING]
     busy = moved = 0
     for i in range(first, last):
@@ -289,11 +275,8 @@ def _any_lif_block(row, first, last):
         if spike != 0:
             new_v = new_v - p[5 * width + at] if row[P_SUBTRACT] else np.int64(0)
             active[sending] = i
-            totals[i] += 1
             if valued:
                 values[sending] = spike
-            if keep_sent:
-                sent[i] = spike
             sending += 1
         if waits:
             state[2 * n + i] -= 1

@@ -19,8 +19,6 @@ from neurotrain_hw.simulator.tables import (
     P_N,
     P_PARAMETERS_AT,
     P_SENDING,
-    P_SENT_AT,
-    P_SPIKES_AT,
     P_STATE_AT,
     P_VALUE_AT,
     P_WIDTH,
@@ -29,7 +27,7 @@ from neurotrain_hw.simulator.tables import (
     SIGMA,
     SIGMA_DELTA,
 )
-from neurotrain_hw.simulator.views import inlined, kernel, wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, words
 
 V_LIMIT = 2**23
 
@@ -39,8 +37,7 @@ def other_block(row, first, last):
     """Update neurons first..last of a population; returns how many were busy, and whether anything changed."""
     n, kind, sending = row[P_N], row[P_KIND], row[P_SENDING]
     current, imag, with_imag = words(row[P_CURRENT_AT], n), words(row[P_IMAG_AT], n), row[P_IMAG_AT] != 0
-    active, values, totals = words(row[P_ACTIVE_AT], n), words(row[P_VALUE_AT], n), wide(row[P_SPIKES_AT], n)
-    sent, keep_sent, valued = words(row[P_SENT_AT], n), row[P_SENT_AT] != 0, row[P_VALUE_AT] != 0
+    active, values, valued = words(row[P_ACTIVE_AT], n), words(row[P_VALUE_AT], n), row[P_VALUE_AT] != 0
     busy = moved = 0
     for i in range(first, last):
         a, b = current[i], imag[i] if with_imag else np.int32(0)
@@ -63,11 +60,8 @@ def other_block(row, first, last):
             imag[i] = 0
         if value != 0:
             active[sending] = i
-            totals[i] += 1
             if valued:
                 values[sending] = value
-            if keep_sent:
-                sent[i] = value
             sending += 1
     row[P_SENDING] = sending
     return busy, moved != 0

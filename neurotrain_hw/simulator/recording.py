@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from neurotrain_hw.errors import UnknownNameError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import STATES, Program
-from neurotrain_hw.simulator.kernels import R_NEURON_AT, R_ROOM, R_USED, R_VALUE_AT, Recorder
-from neurotrain_hw.simulator.layout import I32
+from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.addresses import address
+from neurotrain_hw.simulator.layout import I32, I64
 from neurotrain_hw.simulator.state import State
 
 _EVENT_ROOM = 1 << 14
@@ -32,80 +34,97 @@ def parse_record(program: Program, record: Collection[str]) -> Wanted:
     return frozenset(out)
 
 
-class Recording:
-    """Room for `steps` steps of the wanted variables; `recorder` is what the kernels write to."""
+@dataclass
+class _Spikes:
+    """Room for the messages of one population: where each step's begin, int64 (steps + 1,), neurons, and values."""
 
-    def __init__(self, program: Program, state: State, wanted: Wanted, steps: int) -> None:
-        self.program, self.steps, self.wanted = program, steps, wanted
-        self.numbers = [k for k, p in enumerate(program.populations) if (p.name, "spikes") in wanted]
-        self.neurons = [np.empty(self._n(k) + _EVENT_ROOM, np.int32) for k in self.numbers]
-        self.values = [
-            None if program.populations[k].kind in _ONES_ONLY else np.empty(self._n(k) + _EVENT_ROOM, np.int32)
-            for k in self.numbers
-        ]
-        self.variables = self._variables()
-        probes, columns = [], 0
-        for name, variable in self.variables:
-            n = program.population(name).n
-            probes.append([state.address(name, variable), n, columns])
-            columns += n
-        events = np.zeros((len(self.numbers), 5), np.int64)
-        self.recorder = Recorder(
-            events, np.zeros((steps if self.numbers else 1, len(self.numbers)), np.int64),
-            np.array(probes, np.int64).reshape(-1, 3), np.empty((steps if columns else 1, columns), np.int32),
-        )  # fmt: skip
+    name: str
+    n: int
+    pointer: I64
+    neurons: I32
+    values: I32 | None
+
+    def stream(self) -> EventStream:
+        """What was recorded, without a copy."""
+        used = int(self.pointer[-1])
+        self.pointer.flags.writeable = False
+        values = self.values
+        if values is not None:
+            values = None if bool(np.all(values[:used] == 1)) else _cut(values, used)
+        return EventStream.of_valid(self.pointer, _cut(self.neurons, used), self.n, values)
+
+
+class Recording:
+    """Room for `steps` steps of the wanted variables.
+
+    `events` (recorded populations, E_COLUMNS) and `probes` (variables, B_COLUMNS) are what the kernels write to. What
+    inputs send is known: it is taken from `heard`.
+    """
+
+    def __init__(
+        self, program: Program, state: State, wanted: Wanted, steps: int, heard: Mapping[str, EventStream]
+    ) -> None:
+        self.program, self.wanted = program, wanted
+        self._heard = {name: stream for name, stream in heard.items() if (name, "spikes") in wanted}
+        numbers = [k for k, p in enumerate(program.populations) if p.kind != "input" and (p.name, "spikes") in wanted]
+        self._lists = []
+        for p in (program.populations[k] for k in numbers):
+            room, valued = p.n + _EVENT_ROOM, p.kind not in _ONES_ONLY
+            self._lists.append(
+                _Spikes(
+                    p.name, p.n, np.zeros(steps + 1, np.int64), np.empty(room, np.int32),
+                    np.empty(room, np.int32) if valued else None,
+                )
+            )  # fmt: skip
+        self.events = np.zeros((len(numbers), t.E_COLUMNS), np.int64)
+        self.events[:, t.E_POPULATION_AT] = [state.population_at(k) for k in numbers]
         self._point()
+        self._variables = self._wanted_variables()
+        sizes = [program.population(name).n for name, _ in self._variables]
+        self._starts = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
+        self._table = np.empty((steps if sizes else 0, self._starts[-1]), np.int32)
+        at, stride = address(self._table), self._starts[-1] * 4
+        self.probes = np.array(
+            [[state.address(*variable), n, at + start * 4, stride]
+             for variable, n, start in zip(self._variables, sizes, self._starts, strict=False)],
+            np.int64,
+        ).reshape(-1, t.B_COLUMNS)  # fmt: skip
 
     def grow(self) -> None:
         """Double the room of the lists that may be full after the next step."""
-        for e, number in enumerate(self.numbers):
-            used, room = self.recorder.events[e, R_USED], self.recorder.events[e, R_ROOM]
-            if used + self._n(number) > room:
-                self.neurons[e] = _longer(self.neurons[e])
-                value = self.values[e]
-                self.values[e] = None if value is None else _longer(value)
+        for event, spikes in zip(self.events, self._lists, strict=True):
+            if event[t.E_USED] + spikes.n > event[t.E_ROOM]:
+                spikes.neurons = _longer(spikes.neurons)
+                spikes.values = None if spikes.values is None else _longer(spikes.values)
         self._point()
 
     def spikes(self) -> dict[str, EventStream]:
-        """The recorded messages; ends the recording."""
-        out = {}
-        for e, number in enumerate(self.numbers):
-            p, used = self.program.populations[number], int(self.recorder.events[e, R_USED])
-            pointer = np.zeros(self.steps + 1, np.int64)
-            np.cumsum(self.recorder.per_step[:, e], out=pointer[1:])
-            pointer.flags.writeable = False
-            value = self.values[e]
-            if value is not None:
-                value = None if bool(np.all(value[:used] == 1)) else _cut(value, used)
-            out[p.name] = EventStream.of_valid(pointer, _cut(self.neurons[e], used), p.n, value)
-        return out
+        """The recorded messages, in the order of the populations; ends the recording."""
+        found = self._heard | {spikes.name: spikes.stream() for spikes in self._lists}
+        return {p.name: found[p.name] for p in self.program.populations if p.name in found}
 
     def states(self) -> dict[str, I32]:
         """The recorded variables, int32 (steps, n) each; M becomes y1 = max(M, 0) and y2 = max(-M, 0)."""
         out: dict[str, I32] = {}
-        for (name, variable), (_, n, start) in zip(self.variables, self.recorder.probes, strict=True):
-            found = np.ascontiguousarray(self.recorder.table[:, start : start + n])
+        for k, (name, variable) in enumerate(self._variables):
+            found = np.ascontiguousarray(self._table[:, self._starts[k] : self._starts[k + 1]])
             parts = {variable: found}
             if variable == "third":
                 parts = {"y1": np.maximum(found, 0), "y2": np.maximum(-found, 0)}
-            out |= {f"{name}.{k}": v for k, v in parts.items() if (name, k) in self.wanted}
+            out |= {f"{name}.{part}": value for part, value in parts.items() if (name, part) in self.wanted}
         return out
 
-    def _n(self, number: int) -> int:
-        return self.program.populations[number].n
-
-    def _variables(self) -> Sequence[tuple[str, str]]:
+    def _wanted_variables(self) -> Sequence[tuple[str, str]]:
         """The state variables to record, in a fixed order; y1 and y2 are both read from the third factor."""
         third = {(name, "third") for name, variable in self.wanted if variable in ("y1", "y2")}
         return sorted({(n, v) for n, v in self.wanted if v not in ("spikes", "y1", "y2")} | third)
 
     def _point(self) -> None:
         """Tell the kernels where the lists lie."""
-        for row, number, neuron, value in zip(
-            self.recorder.events, self.numbers, self.neurons, self.values, strict=True
-        ):
-            row[0], row[R_NEURON_AT], row[R_ROOM] = number, neuron.ctypes.data, neuron.size
-            row[R_VALUE_AT] = 0 if value is None else value.ctypes.data
+        for row, spikes in zip(self.events, self._lists, strict=True):
+            row[t.E_N], row[t.E_ROOM] = spikes.n, spikes.neurons.size
+            row[t.E_NEURON_AT], row[t.E_POINTER_AT] = address(spikes.neurons), address(spikes.pointer)
+            row[t.E_VALUE_AT] = 0 if spikes.values is None else address(spikes.values)
 
 
 def _longer(array: I32) -> I32:

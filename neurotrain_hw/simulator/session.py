@@ -12,11 +12,13 @@ from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Plasticity, Program
 from neurotrain_hw.program.check import check_inputs
+from neurotrain_hw.simulator import tables as t
+from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import Feed, advance_frozen, advance_learning
-from neurotrain_hw.simulator.layout import I32, build_layout
+from neurotrain_hw.simulator.kernels import Learning, advance_frozen, advance_learning
+from neurotrain_hw.simulator.layout import I32, I64, build_layout
 from neurotrain_hw.simulator.recording import Recording, parse_record
 from neurotrain_hw.simulator.rule_tables import RandomStreams
 from neurotrain_hw.simulator.run import Run
@@ -107,24 +109,28 @@ class Session:
         """
         if steps < 1:
             raise ValueRangeError(f"steps is {steps}", where="Session.run", need="at least 1")
-        check_inputs(self.program, inputs)  # the kernels trust what they are given
+        program = self.program
+        check_inputs(program, inputs)  # the kernels trust what they are given
         state, before = self._state, self.step
         last = before + steps
-        feed, kept = _feed(self.program, inputs, steps, self._third(third_factors or {}, steps))
-        numbers = self._streams.draw(before + 1, last)
+        learning = self.learn and len(self._layout.rules.rules) > 0
+        third = self._third(third_factors or {}, steps)
+        heard = {name: _heard(program, name, inputs.get(name), steps) for name in program.inputs}
         state.clear_inputs()
-        recording = Recording(self.program, state, self._record, steps)
-        advance = advance_learning if self.learn and len(self._layout.rules.rules) else advance_frozen
+        state.listen(heard)
+        recording = Recording(program, state, self._record, steps, heard)
+        run = _run_row(state, recording, before)
+        plasticity: Learning | int = 0
+        if learning:
+            numbers = self._streams.draw(before + 1, last)
+            plasticity = Learning(self._layout.rules, state.plastic, numbers, third, state.learning)
+        advance = advance_learning if learning else advance_frozen
         done = before + 1
-        with nullcontext() if advance.signatures else announced():
+        with nullcontext() if advance.overloads else announced():
             while done <= last:
-                done = advance(
-                    state.populations, state.connections, state.addresses, feed, recording.recorder,
-                    self._layout.rules, state.plastic, numbers, state.learning, done, last, before,
-                )  # fmt: skip
+                done = advance(address(run), done, last, plasticity)
                 if done <= last:
                     recording.grow()
-        del kept  # until here, the tables point to the streams
         state.step = last
         return Run(
             steps, recording.spikes(), recording.states(), self.weights(), tags=self._tags(), traces=self._traces(),
@@ -194,22 +200,37 @@ class Session:
         return out
 
 
-def _feed(
-    program: Program, streams: Mapping[str, EventStream], steps: int, third: I32
-) -> tuple[Feed, list[tuple[I32, I32 | None]]]:
-    """The input streams as addresses, and the arrays that must live while they are used."""
-    pointers, addresses, kept = [], [], []
-    for name in program.inputs:
-        stream = streams.get(name) or EventStream.empty(steps, program.population(name).n)
-        pointer, neuron, value = stream.indptr, stream.index, stream.payload
-        if value is not None and not value.all():
-            heard = value != 0  # a value of 0 is no message
+def _heard(program: Program, name: str, stream: EventStream | None, steps: int) -> EventStream:
+    """What an input sends in a run: `steps` steps of its stream, silence after its end, and no values of 0."""
+    if stream is None:
+        return EventStream.empty(steps, program.population(name).n)
+    pointer, neurons, values = stream.indptr, stream.index, stream.payload
+    if values is not None:
+        heard = values != 0  # a value of 0 is no message
+        if not heard.all():
             pointer = np.concatenate([[0], np.cumsum(heard)])[pointer]
-            neuron, value = neuron[heard], value[heard]
-        pointers.append(pointer[np.minimum(np.arange(steps + 1), stream.steps)])
-        addresses.append([neuron.ctypes.data, 0 if value is None else value.ctypes.data])
-        kept.append((neuron, value))
-    feed = Feed(
-        np.array(pointers, np.int64).reshape(-1, steps + 1), np.array(addresses, np.int64).reshape(-1, 2), third
-    )  # fmt: skip
-    return feed, kept
+            neurons, values = neurons[heard], values[heard]
+        values = None if bool(np.all(values == 1)) else values
+    if stream.steps != steps:
+        pointer = pointer[np.minimum(np.arange(steps + 1), stream.steps)]
+        count = int(pointer[-1])
+        neurons, values = neurons[:count], None if values is None else values[:count]
+    elif neurons is stream.index and values is stream.payload:
+        return stream
+    for array in (pointer, neurons, values):
+        if array is not None:
+            array.flags.writeable = False
+    return EventStream.of_valid(pointer, neurons, stream.n, values)
+
+
+def _run_row(state: State, recording: Recording, before: int) -> I64:
+    """What the step loop is told, int64 (X_COLUMNS,)."""
+    row = np.empty(t.X_COLUMNS, np.int64)
+    populations, connections = state.layout.shape
+    row[t.X_POPULATIONS], row[t.X_POPULATIONS_AT] = populations, state.at
+    row[t.X_CONNECTIONS], row[t.X_CONNECTIONS_AT] = connections, state.population_at(populations)
+    row[t.X_SPIKES], row[t.X_SPIKES_AT] = len(recording.events), address(recording.events)
+    row[t.X_PROBES], row[t.X_PROBES_AT] = len(recording.probes), address(recording.probes)
+    row[t.X_SCRATCH_AT], row[t.X_PLASTIC_AT] = state.scratch_at, address(state.plastic.w)
+    row[t.X_OFFSET] = before
+    return row

@@ -15,7 +15,7 @@ from neurotrain_hw.errors import FormatError
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.file import program_digest
 
-KIND = Kind("snapshot", 1, "Snapshots are read by the version that wrote them; run the program again.")
+KIND = Kind("snapshot", 2, "Snapshots are read by the version that wrote them; run the program again.")
 
 Parts = dict[str, npt.NDArray[Any]]
 

@@ -22,11 +22,11 @@ from neurotrain_hw.simulator.tables import (
     C_N_PRE,
     C_NEGATIVE,
     C_POINTER_AT,
-    C_POST_AT,
     C_SCRATCH_AT,
     C_SCRATCH_MARKS_AT,
     C_SHIFT,
     C_SIGNED,
+    C_TARGETS_AT,
     C_USED_AT,
     C_WEIGHTS_AT,
     P_ACTIVE_AT,
@@ -46,7 +46,7 @@ def scatter(row, pre, into_at, marks_at, sending, t):
     blocks = (n + BLOCK - 1) // BLOCK
     pointer = wide(row[C_POINTER_AT], row[C_N_PRE] + 1)
     size = pointer[row[C_N_PRE]]
-    post = words(row[C_POST_AT], size)
+    post = words(row[C_TARGETS_AT], size)
     low, high = signed_bytes(row[C_WEIGHTS_AT], size), plain_bytes(row[C_WEIGHTS_AT], size)
     signed, delayed = row[C_SIGNED] != 0, row[C_DELAY_AT] != 0
     delay = plain_bytes(row[C_DELAY_AT], size)
@@ -94,7 +94,7 @@ def scatter_wide(row, pre, sending, t):
     blocks = (n + BLOCK - 1) // BLOCK
     pointer = wide(row[C_POINTER_AT], row[C_N_PRE] + 1)
     size = pointer[row[C_N_PRE]]
-    post, delay = words(row[C_POST_AT], size), plain_bytes(row[C_DELAY_AT], size)
+    post, delay = words(row[C_TARGETS_AT], size), plain_bytes(row[C_DELAY_AT], size)
     low, high = signed_bytes(row[C_WEIGHTS_AT], size), plain_bytes(row[C_WEIGHTS_AT], size)
     ring, scratch = words(row[C_BUFFER_AT], depth * n), wide(row[C_SCRATCH_AT], depth * n)
     marks, used = plain_bytes(row[C_MARKS_AT], depth * blocks), plain_bytes(row[C_USED_AT], depth)

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.events import EventStream
 from neurotrain_hw.simulator import tables as t
-from neurotrain_hw.simulator.layout import I32, I64, Layout
+from neurotrain_hw.simulator.addresses import address
+from neurotrain_hw.simulator.layout import ALIGN, I32, I64, Layout, block_starts
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
 
-_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE]
+_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES]
 """Columns of the populations' table that change during a run and hold no addresses."""
 
 
@@ -36,51 +38,64 @@ class Plastic(NamedTuple):
 
 
 class State:
-    """The state of one run of a layout; the tables hold addresses into it, so it must outlive their use.
+    """The state of one run of a layout; its table holds addresses into it, so it must outlive their use.
 
     `words` int32, `marks` uint8 and `totals` int64 are the blocks that the layout divides; `populations` and
-    `connections` the tables, some of whose columns are counters; `learning` int64 (rules, 5).
+    `connections` the rows of the table, some of whose columns are counters; `learning` int64 (rules, 5).
     """
 
     def __init__(self, layout: Layout, plastic: tuple[I32, I32, I32]) -> None:
         self.layout = layout
         self.step = 0
-        self.words = np.zeros(layout.sizes["words"] // 4, np.int32)
-        self.marks = np.zeros(layout.sizes["marks"] + t.BLOCK, np.uint8)
-        self.totals = np.zeros(layout.sizes["totals"] // 8, np.int64)
+        self._starts = block_starts(layout.sizes)
+        size = self._starts["totals"] + layout.sizes["totals"]
+        room = np.zeros(size + t.BLOCK + 2 * ALIGN, np.uint8)
+        skip = -address(room) % ALIGN
+        self._room, self.at = room[skip:], address(room) + skip
+        self.scratch_at = self.at + -(-size // ALIGN) * ALIGN
+        table: I64 = self._block("table", np.int64)
+        self.words: I32 = self._block("words", np.int32)
+        self.marks: npt.NDArray[np.uint8] = self._block("marks", np.uint8)
+        self.totals: I64 = self._block("totals", np.int64)
+        table[:] = layout.table
+        table[layout.slots] = self.at + layout.offsets
+        first = layout.shape[0] * t.P_COLUMNS
+        self.populations, self.connections = (
+            table[:first].reshape(-1, t.P_COLUMNS),
+            table[first:].reshape(-1, t.C_COLUMNS),
+        )
         for offset, values in layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values
-        self.populations, self.connections = layout.populations.copy(), layout.connections.copy()
-        bases = {block: self._address(block) for block in ("words", "marks", "totals")}
-        for slot in layout.slots:
-            table = self.populations if slot.table == "populations" else self.connections
-            table[slot.row, slot.column] = bases[slot.block] + slot.offset
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
         self.plastic = _plastic(layout, plastic)
 
-    @property
-    def addresses(self) -> tuple[int, int, int, int]:
-        """Where the tables of populations and connections lie, BLOCK bytes to work in, and the plastic weights."""
-        scratch = self._address("marks") + self.layout.sizes["marks"]
-        tables = (int(self.populations.ctypes.data), int(self.connections.ctypes.data))
-        return *tables, scratch, int(self.plastic.w.ctypes.data)
-
     def address(self, population: str, name: str) -> int:
         """The address of a state variable, int32 (n,)."""
-        return self._address("words") + self.layout.states[population, name]
+        return self.at + self._starts["words"] + self.layout.states[population, name]
+
+    def population_at(self, number: int) -> int:
+        """The address of a population's row."""
+        return self.at + number * t.P_COLUMNS * 8
 
     def clear_inputs(self) -> None:
         """Forget what inputs sent in the last step of an earlier stretch: its streams may be gone."""
-        for row in self.populations:
-            if row[t.P_KIND] == t.INPUT:
-                row[t.P_SENDING] = row[t.P_ACTIVE_AT] = row[t.P_VALUE_AT] = 0
-                if row[t.P_SENT_AT]:
-                    start = (int(row[t.P_SENT_AT]) - self._address("words")) // 4
-                    self.words[start : start + int(row[t.P_N])] = 0
+        for number, _ in self.layout.inputs if self.step else ():
+            row = self.populations[number]
+            row[t.P_SENDING] = row[t.P_ACTIVE_AT] = row[t.P_VALUE_AT] = 0
+            if row[t.P_SENT_AT]:
+                start = (int(row[t.P_SENT_AT]) - self.at - self._starts["words"]) // 4
+                self.words[start : start + int(row[t.P_N])] = 0
+
+    def listen(self, heard: Mapping[str, EventStream]) -> None:
+        """Tell the inputs where their streams of a run lie; these must live as long as it does."""
+        for number, name in self.layout.inputs:
+            stream, row = heard[name], self.populations[number]
+            row[t.P_POINTER_AT], row[t.P_EVENTS_AT] = address(stream.indptr), address(stream.index)
+            row[t.P_VALUES_AT] = 0 if stream.payload is None else address(stream.payload)
 
     def spikes(self, number: int) -> I64:
-        """Messages sent by each neuron of a population so far, int64 (n,)."""
-        start = (int(self.populations[number, t.P_SPIKES_AT]) - self._address("totals")) // 8
+        """Messages sent so far by each neuron of a placed program's population, int64 (n,)."""
+        start = (int(self.populations[number, t.P_SPIKES_AT]) - self.at - self._starts["totals"]) // 8
         return self.totals[start : start + int(self.populations[number, t.P_N])]
 
     def parts(self) -> dict[str, npt.NDArray[Any]]:
@@ -109,12 +124,15 @@ class State:
         self.connections[:, t.C_EVENTS] = parts["events"]
         self.step = step
 
-    def _address(self, block: str) -> int:
-        return int(getattr(self, block).ctypes.data)
+    def _block(self, name: str, kind: type[Any]) -> npt.NDArray[Any]:
+        start = self._starts[name]
+        return self._room[start : start + self.layout.sizes[name]].view(kind)
 
 
 def _plastic(layout: Layout, initial: tuple[I32, I32, I32]) -> Plastic:
     rules = layout.rules.rules
+    if not len(rules):
+        return _NOTHING_PLASTIC
     pre_n, post_n = (int(rules[:, k].sum()) for k in (R_PRE_N, R_POST_N))
     synapses, tag_1, tag_2 = (part.copy() for part in initial)
     zeros = {"x": 2 * pre_n, "y": 3 * post_n, "tx": pre_n, "ty": post_n}
@@ -122,3 +140,7 @@ def _plastic(layout: Layout, initial: tuple[I32, I32, I32]) -> Plastic:
         synapses, tag_1, tag_2, **{k: np.zeros(n, np.int32) for k, n in zeros.items()},
         below=np.zeros(len(rules), np.bool_),
     )  # fmt: skip
+
+
+_NONE = np.zeros(0, np.int32)
+_NOTHING_PLASTIC = Plastic(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, np.zeros(0, np.bool_))

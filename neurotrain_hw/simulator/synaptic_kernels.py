@@ -28,6 +28,8 @@ from neurotrain_hw.simulator.tables import (
     C_N_PRE,
     C_NEGATIVE,
     C_PORT,
+    C_POST_AT,
+    C_PRE_AT,
     C_SCRATCH_AT,
     C_SCRATCH_MARKS_AT,
     C_SHIFT,
@@ -51,10 +53,10 @@ from neurotrain_hw.simulator.views import kernel, plain_bytes, wide, words
 
 
 @kernel
-def deliver(connection_at, post_at, t):
+def deliver(connection_at, t):
     """Add what arrives at step t through a connection to its port, and mark the blocks that it reaches."""
     row = wide(connection_at, C_COLUMNS)
-    post = wide(post_at, P_COLUMNS)
+    post = wide(row[C_POST_AT], P_COLUMNS)
     slot = t % row[C_DEPTH]
     used = plain_bytes(row[C_USED_AT], row[C_DEPTH])
     if used[slot] == 0:
@@ -99,9 +101,10 @@ def deliver(connection_at, post_at, t):
 
 
 @kernel
-def propagate(connection_at, pre_at, plastic_at, t):
+def propagate(connection_at, plastic_at, t):
     """Add this step's messages of a connection to what is due at the steps after, and count the events."""
-    row, pre = wide(connection_at, C_COLUMNS), wide(pre_at, P_COLUMNS)
+    row = wide(connection_at, C_COLUMNS)
+    pre = wide(row[C_PRE_AT], P_COLUMNS)
     sending = row[C_N_PRE] if row[C_ERROR] else pre[P_SENDING]
     if sending == 0:
         return
