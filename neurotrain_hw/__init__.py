@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neurotrain_hw.chips import chip_names, load_chip
     from neurotrain_hw.compiler import compile_graph
-    from neurotrain_hw.compiler.place import place
     from neurotrain_hw.errors import NeurotrainError
     from neurotrain_hw.events import EventStream
     from neurotrain_hw.interchange import read_nir, write_nir
+    from neurotrain_hw.memory import place
     from neurotrain_hw.networks.spec import load_model, model_names
     from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
     from neurotrain_hw.program.file import load_program, save_program
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "chips": ("chip_names", "load_chip"),
-    "compiler": ("compile_graph", "place"),
+    "compiler": ("compile_graph",),
     "errors": ("NeurotrainError",),
     "events": ("EventStream",),
     "interchange": ("read_nir", "write_nir"),
+    "memory": ("place",),
     "networks": ("load_model", "model_names"),
     "program": ("Connection", "Modulator", "Plasticity", "Population", "Program"),
     "program.file": ("load_program", "save_program"),

@@ -19,7 +19,7 @@ HOMES = {
     "Connection": "program", "EventStream": "events", "Modulator": "program", "NeurotrainError": "errors",
     "Plasticity": "program", "Population": "program", "Program": "program", "Run": "simulator.run",
     "chip_names": "chips", "compile_graph": "compiler", "load_chip": "chips", "load_model": "networks",
-    "load_program": "program.file", "load_rule": "rules", "model_names": "networks", "place": "compiler",
+    "load_program": "program.file", "load_rule": "rules", "model_names": "networks", "place": "memory",
     "read_nir": "interchange", "rule_names": "rules", "save_program": "program.file", "simulate": "simulator.engine",
     "simulate_batch": "simulator.engine", "write_nir": "interchange",
 }  # fmt: skip

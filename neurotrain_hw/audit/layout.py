@@ -1,4 +1,4 @@
-"""The layout of a network that a rule trains: what `memory` counts and `compiler` places, from sizes alone."""
+"""The layout of a network that a rule trains: what the package `memory` counts and places, from sizes alone."""
 
 from __future__ import annotations
 

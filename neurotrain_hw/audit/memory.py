@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from neurotrain_hw.audit.layout import layout_for
 from neurotrain_hw.audit.shape import NetworkShape
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.fill import cores_of
 from neurotrain_hw.memory import CoreMemory, Widths, core_bits
+from neurotrain_hw.memory.fill import cores_of
 from neurotrain_hw.rules import Needs, Rule, needs_of
 
 SYNAPTIC = (

@@ -9,10 +9,10 @@ from neurotrain_hw.audit.memory import MemoryNeed, chip_bits, memory_needs, tota
 from neurotrain_hw.audit.shape import NetworkShape
 from neurotrain_hw.audit.verdict import Aspect, Result, Row
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.fill import cores_of, fill, fits
-from neurotrain_hw.compiler.remedies import remedies
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory import CoreMemory, core_bits
+from neurotrain_hw.memory.fill import cores_of, fill, fits
+from neurotrain_hw.memory.remedies import remedies
 from neurotrain_hw.rules import Rule, needs_of
 
 

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.fill import fill, fits
-from neurotrain_hw.compiler.narrow import narrowed, with_generated_feedback
 from neurotrain_hw.errors import CapacityError, UnsupportedError
-from neurotrain_hw.memory import CoreMemory, Layout, Widths, with_budget, with_figures
+from neurotrain_hw.memory.budget import with_budget, with_figures
+from neurotrain_hw.memory.count import CoreMemory
+from neurotrain_hw.memory.fill import fill, fits
+from neurotrain_hw.memory.layout import Layout
+from neurotrain_hw.memory.narrow import narrowed, with_generated_feedback
+from neurotrain_hw.memory.widths import Widths
 from neurotrain_hw.program import Program
 
 _STATE = "learning.synaptic_state"
@@ -42,7 +45,7 @@ class Remedy:
 
     def place(self, program: Program) -> Program:
         """The program with the change, placed."""
-        from neurotrain_hw.compiler.place import place  # placing refuses with remedies, so that both know each other
+        from neurotrain_hw.memory.placing import place  # placing refuses with remedies, so that both know each other
 
         changed, generated = with_generated_feedback(program) if self.generate else (program, None)
         if self.weight_bits is not None:

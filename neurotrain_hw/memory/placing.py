@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.fill import fill
-from neurotrain_hw.compiler.refusal import refusal
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.memory import CoreMemory, Generated, layout_of
+from neurotrain_hw.memory.count import CoreMemory
+from neurotrain_hw.memory.fill import fill
+from neurotrain_hw.memory.generated import Generated
+from neurotrain_hw.memory.layout import layout_of
+from neurotrain_hw.memory.refusal import refusal
 from neurotrain_hw.program import MemoryRow, Program
 
 

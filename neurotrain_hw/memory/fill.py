@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
-from neurotrain_hw.memory import CoreMemory, Group, Layout
+from neurotrain_hw.memory.count import CoreMemory
+from neurotrain_hw.memory.layout import Group, Layout
 from neurotrain_hw.program import CoreSlice
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from neurotrain_hw.memory import Generated
+from neurotrain_hw.memory.generated import Generated
 from neurotrain_hw.program import Connection, Program, SignMode
 from neurotrain_hw.program.synapses import SparseWeights, pack_weights, truncation
 

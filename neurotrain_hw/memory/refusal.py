@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from neurotrain_hw.compiler.fill import Filling, Overdraft, cores_of
-from neurotrain_hw.compiler.remedies import remedies
 from neurotrain_hw.errors import CapacityError, Shortage
-from neurotrain_hw.memory import CoreMemory
+from neurotrain_hw.memory.count import CoreMemory
+from neurotrain_hw.memory.fill import Filling, Overdraft, cores_of
+from neurotrain_hw.memory.remedies import remedies
 from neurotrain_hw.program import CoreSlice
 
 
