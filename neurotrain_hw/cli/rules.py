@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_rules(as_json: output.JsonOption = False) -> None:
-    """List the rules: learning signal, locality, memory over time, and what runs each of them in this version.
+    """List the rules: learning signal, who computes it, locality, memory, and what runs each of them in this version.
 
     Example:
 
@@ -33,8 +33,19 @@ def list_rules(as_json: output.JsonOption = False) -> None:
         if as_json:
             output.print_json([_overview(rule, needs_of(rule)) for rule in rules])
             return
-        columns = ("rule", "title", "learns", "learning signal", "temporal", "spatial", "memory over T", "runs in")
-        output.table("Rules", columns, [tuple(_overview(rule, needs_of(rule)).values()) for rule in rules])
+        columns = (
+            "rule",
+            "learns",
+            "learning signal",
+            "computed by",
+            "in time",
+            "in space",
+            "memory over T",
+            "runs in",
+        )
+        rows = [_overview(rule, needs_of(rule)) for rule in rules]
+        output.table("Rules", columns, [[v for k, v in row.items() if k in _LISTED] for row in rows])
+        typer.echo("* y1..y3 must be given from outside (`third_factors` of simulate).")
         typer.echo("Equation, factors and needs of one: neurotrain-hw rules show RULE")
 
 
@@ -53,6 +64,7 @@ def show_rule(
     """
     with output.user_errors(as_json):
         from neurotrain_hw.rules import load_rule, needs_of
+        from neurotrain_hw.rules.describe import definition_rows, needs_rows, remarks
 
         found = load_rule(rule)
         needs = needs_of(found)
@@ -60,13 +72,12 @@ def show_rule(
             output.print_json(_document(found, needs))
             return
         typer.echo(f"{found.title} ({found.name})\n{found.summary}\n\n  {found.equation}\n")
-        for target, text in found.sums.items():
-            typer.echo(f"  {target} = {text}")
-        output.table("Definition", ("part", "value"), _definition(found))
-        output.table("Needs", ("of a chip", "value"), _needs(needs))
-        for line in (f"Source: {found.source}", found.note and f"Note: {found.note}"):
-            if line:
-                typer.echo(line)
+        for target, total in found.sums.items():
+            typer.echo(f"  {target} = {total}")
+        output.table("Definition", ("part", "value"), definition_rows(found))
+        output.table("Needs", ("of a chip", "value"), needs_rows(needs))
+        for name, text in remarks(found).items():
+            typer.echo(f"{name}: {text}")
 
 
 @app.command("check")
@@ -104,72 +115,33 @@ def check_rule(
         typer.echo("good")
 
 
+_LISTED = ("rule", "learns", "signal", "computed_by", "temporal", "spatial", "memory", "runs_in")
+
+
 def _overview(rule: Rule, needs: Needs) -> dict[str, object]:
+    star = " *" if rule.engines and rule.modulation.formed == "given" and "simulator" in rule.engines else ""
     return {
         "rule": rule.name,
         "title": rule.title,
         "learns": rule.taxonomy.learning,
         "signal": rule.modulation.signal,
+        "computed_by": rule.modulation.computed_by,
         "temporal": rule.taxonomy.temporal,
         "spatial": rule.taxonomy.spatial,
         "memory": needs.growth,
-        "runs_in": ", ".join(rule.engines) or "nothing yet",
+        "runs_in": ", ".join(rule.engines) + star if rule.engines else "nothing yet",
+        "status": rule.status,
     }
-
-
-def _definition(rule: Rule) -> list[tuple[str, object]]:
-    from neurotrain_hw.rules import LEARNING_SIGNALS, SAMPLED
-
-    taxonomy, modulation = rule.taxonomy, rule.modulation
-    rows: list[tuple[str, object]] = [
-        ("runs in", ", ".join(rule.engines) or "nothing yet"),
-        (
-            "training",
-            f"{taxonomy.training}, {taxonomy.learning}; in time {taxonomy.temporal}, in space {taxonomy.spatial}",
-        ),
-        ("mechanisms", ", ".join(taxonomy.mechanisms)),
-        ("weights change", f"{rule.changes}, rounding {rule.rounding}"),
-    ]
-    rows += [(f"trace {k}", f"impulse {t.impulse:g}, tau {t.tau:g} steps") for k, t in rule.traces.items()]
-    if modulation.signal != "none":
-        rows.append(("learning signal", f"{modulation.signal}: {LEARNING_SIGNALS[modulation.signal]}"))
-        rows.append(
-            ("third factor", f"psi {modulation.psi}, computed by {modulation.computed_by}; {modulation.meaning}")
-        )
-    rows += [(f"{name} is read", f"{word}: {SAMPLED[word]}") for name, word in rule.sampling.items()]
-    return rows + [(f"default {k}", v) for k, v in rule.defaults.items()]
-
-
-def _needs(needs: Needs) -> list[tuple[str, object]]:
-    gates = {"x0": "pre spike", "y0": "post spike", "u": "epoch"}
-    cost = [f"{gates[g]}: {o.multiplications} mul, {o.additions} add" for g, o in needs.operations.items()]
-    return [
-        ("engine form", needs.form or "none: it is no sum of products"),
-        ("traces per pre neuron", " ".join(needs.pre_traces) or "none"),
-        ("traces per post neuron", " ".join(needs.post_traces) or "none"),
-        ("factors sent by the post neuron", " ".join(needs.third_factors) or "none"),
-        ("tags per synapse", " ".join(needs.tags) or "none"),
-        ("further bits per synapse", ", ".join(f"{k} {v}" for k, v in needs.synapse_bits.items()) or "none"),
-        ("membrane at every update", _yes(needs.membrane_at_update)),
-        ("weight transport", _yes(needs.weight_transport)),
-        ("feedback matrix", _yes(needs.feedback_matrix)),
-        ("column access at post spikes", _yes(needs.column_access)),
-        ("sweep over all synapses", _yes(needs.sweep)),
-        ("random numbers per synapse and update", needs.random_numbers),
-        ("operations per synapse", "; ".join(cost) or "not counted"),
-        (
-            "memory over the steps of a sample",
-            f"{needs.growth}" + (f": {', '.join(needs.history)}" if needs.history else ""),
-        ),
-    ]
 
 
 def _document(rule: Rule, needs: Needs) -> dict[str, object]:
     import tomllib
+
+    return {"name": rule.name, **tomllib.loads(rule.to_toml()), "status": rule.status, "needs": _needs_document(needs)}
+
+
+def _needs_document(needs: Needs) -> dict[str, object]:
     from dataclasses import asdict
 
-    return {"name": rule.name, **tomllib.loads(rule.to_toml()), "needs": {**asdict(needs), "growth": needs.growth}}
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+    bits = {"synapse": needs.bits_per_synapse(), "pre": needs.bits_per_pre(), "post": needs.bits_per_post()}
+    return {**asdict(needs), "growth": needs.growth, "bits_per": bits}
