@@ -57,17 +57,30 @@ class State:
         self.words: I32 = self._block("words", np.int32)
         self.marks: npt.NDArray[np.uint8] = self._block("marks", np.uint8)
         self.totals: I64 = self._block("totals", np.int64)
-        table[:] = layout.table
-        table[layout.slots] = self.at + layout.offsets
+        self._table = layout.table.copy()
+        self._table[layout.slots] = self.at + layout.offsets
         first = layout.shape[0] * t.P_COLUMNS
         self.populations, self.connections = (
             table[:first].reshape(-1, t.P_COLUMNS),
             table[first:].reshape(-1, t.C_COLUMNS),
         )
-        for offset, values in layout.presets:
-            self.words[offset // 4 : offset // 4 + values.size] = values
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
-        self.plastic = _plastic(layout, plastic)
+        self.plastic, self._initial = _plastic(layout, plastic), plastic
+        self._begin(table)
+
+    def reset(self) -> None:
+        """Back to step 0."""
+        self.step = 0
+        self._room[:] = 0
+        self._begin(self._block("table", np.int64))
+        self.learning[:] = 0
+        if len(self.learning):
+            self.plastic = _plastic(self.layout, self._initial)
+
+    def _begin(self, table: I64) -> None:
+        table[:] = self._table
+        for offset, values in self.layout.presets:
+            self.words[offset // 4 : offset // 4 + values.size] = values
 
     def address(self, population: str, name: str) -> int:
         """The address of a state variable, int32 (n,)."""
