@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 
 class NeurotrainError(Exception):
@@ -32,7 +33,7 @@ class NeurotrainError(Exception):
             text += f" (limit {self.limit})"
         return f"{text}. {self.remedy}" if self.remedy else text
 
-    def as_dict(self) -> dict[str, str | None]:
+    def as_dict(self) -> dict[str, object]:
         """The error as the `--json` output shows it."""
         return {
             "error": type(self).__name__,
@@ -63,23 +64,74 @@ class ValueRangeError(NeurotrainError):
 
 
 class RuleSyntaxError(FormatError):
-    """A learning rule that the grammar does not accept; `position` is the column (from 0) of the fault in `text`."""
+    """A learning rule that the grammar does not accept.
+
+    `position` is where in `text` the fault is, from 0; `line` and `column` count from 1.
+    """
 
     def __init__(self, what: str, *, text: str, position: int, where: str = "", remedy: str = "") -> None:
         self.text, self.position = text, position
-        super().__init__(f"{what} at column {position + 1}", where=where, remedy=remedy)
+        self.line = text.count("\n", 0, position) + 1
+        self.column = position - text.rfind("\n", 0, position)
+        place = f"column {self.column}" if "\n" not in text else f"line {self.line}, column {self.column}"
+        super().__init__(f"{what} at {place}", where=where, remedy=remedy)
 
     def __str__(self) -> str:
         fault = f"{self.where}: {self.what}" if self.where else self.what
+        shown = self.text.split("\n")[self.line - 1]
         return "\n".join(
-            [fault, f"  {self.text}", f"  {' ' * self.position}^", *([self.remedy] if self.remedy else [])]
+            [fault, f"  {shown}", f"  {' ' * (self.column - 1)}^", *([self.remedy] if self.remedy else [])]
         )
 
 
+@dataclass(frozen=True)
+class Shortage:
+    """One line of what a refused network needs: `need` against `limit` (None: no limit of its own) of a `unit`."""
+
+    purpose: str
+    where: str
+    need: int
+    limit: int | None = None
+    unit: str = "bits"
+
+
 class CapacityError(NeurotrainError):
-    """A network, or what a learning rule adds to it, is larger than the chip."""
+    """A network, or what a learning rule adds to it, is larger than the chip.
+
+    `table`: what it needs by purpose and core, with the limits that it breaks. `remedies`: changes with which it fits,
+    each found by placing the changed network; their text says what to do.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        need: object = None,
+        limit: object = None,
+        remedy: str = "",
+        table: Sequence[Shortage] = (),
+        remedies: Sequence[object] = (),
+    ) -> None:
+        self.table, self.remedies = tuple(table), tuple(remedies)
+        super().__init__(what, where=where, need=need, limit=limit, remedy=remedy)
+
+    def __str__(self) -> str:
+        lines = [super().__str__()]
+        if self.table:
+            lines += _columns([("purpose", "where", "need", "limit", "")] + [_cells(row) for row in self.table])
+        if self.remedies:
+            lines += ["It fits with:", *(f"  - {remedy}" for remedy in self.remedies)]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, object]:
+        """The error as the `--json` output shows it; with its table and remedies where it has a table."""
+        document = super().as_dict()
+        if self.table:
+            document |= {"table": [asdict(row) for row in self.table], "remedies": [str(r) for r in self.remedies]}
+        return document
 
 
 class UnsupportedError(NeurotrainError):
@@ -110,3 +162,20 @@ class DataUnavailableError(NeurotrainError):
 
 class OutputError(NeurotrainError):
     """Something cannot be written: no permission, no space, a folder where a file should be."""
+
+
+def _cells(row: Shortage) -> tuple[str, ...]:
+    limit = "" if row.limit is None else f"{row.limit:,}"
+    return row.purpose, row.where, f"{row.need:,}", limit, row.unit
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as aligned lines; numbers, the third and fourth column, to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(
+            cell.rjust(width) if k in (2, 3) else cell.ljust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]  # fmt: skip

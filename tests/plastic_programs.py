@@ -14,18 +14,22 @@ FACTORS = (
 
 
 def random_plastic_program(
-    seed: int, *, t_epoch: int | None = None
+    seed: int, *, t_epoch: int | None = None, wide: bool = False
 ) -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray], int]:
-    """A program of two plastic connections, its dense inputs, recorded third factors, and the number of steps."""
+    """A program of two plastic connections, its dense inputs, recorded third factors, and the number of steps.
+
+    `wide`: of up to hundreds of neurons, whose spikes and third factors are sparse in some programs.
+    """
     rng = np.random.default_rng(seed)
-    n_in, n_hidden, n_out = (int(rng.integers(1, k)) for k in (7, 6, 5))
+    n_in, n_hidden, n_out = (int(rng.integers(1, k)) for k in ((300, 200, 40) if wide else (7, 6, 5)))
+    rate, share = (float(rng.choice([0.003, 0.02, 0.3])) for _ in range(2)) if wide else (0.4, 1.0)
     hidden = Modulator("feedback", str(rng.choice(["none", "box"])), int(rng.integers(0, 2**15)), int(rng.integers(4)))
     error = Modulator("error", "none", 0, 0, "target", int(rng.integers(4097)), int(rng.integers(3000)), 5)
     steered = bool(rng.random() < 0.5)
     populations = (
         Population("in", "input", (n_in,)), Population("target", "input", (n_out,)),
-        _population(rng, "h", n_hidden, hidden if steered else None),
-        _population(rng, "out", n_out, error if steered else None),
+        _population(rng, "h", n_hidden, hidden if steered else None, wide),
+        _population(rng, "out", n_out, error if steered else None, wide),
     )  # fmt: skip
     connections = [
         _connection(rng, "c0", "in", "h", (n_hidden, n_in), t_epoch),
@@ -35,18 +39,22 @@ def random_plastic_program(
         feedback = rng.integers(-128, 128, (n_hidden, n_out)).astype(np.int16)
         connections.append(Connection("back", "dense", "out", "h", feedback, sign_mode="mixed", num_message_bits=8,
                                       port="signal", pre_port="error"))  # fmt: skip
-    inputs = {"in": (rng.random((STEPS, n_in)) < 0.4).astype(np.int32), "target": rng.integers(0, 128, (STEPS, n_out))}
+    inputs = {"in": (rng.random((STEPS, n_in)) < rate).astype(np.int32), "target": rng.integers(0, 128, (STEPS, n_out))}
     third = {
         c.name: rng.integers(-140, 141, (3, STEPS, c.weights.shape[0])).astype(np.int32)
         for c in connections
         if c.plasticity is not None and c.plasticity.kind == "3f" and not steered
     }
+    if wide:
+        inputs["target"] *= rng.random((STEPS, n_out)) < share
+        third = {name: values * (rng.random(values.shape) < share) for name, values in third.items()}
     return Program(f"plastic-{seed}", populations, tuple(connections), ("out",)), inputs, third, STEPS
 
 
-def _population(rng, name, n, modulator):
+def _population(rng, name, n, modulator, wide):
     kind = str(rng.choice(["lif", "lif_reset"]))
-    values = {"du": 4095, "dv": int(rng.integers(0, 2000)), "vth": int(rng.integers(20, 200)),
+    values = {"du": 4095, "dv": int(rng.integers(0, 2000)),
+              "vth": int(10 ** rng.uniform(2, 4.5)) if wide else int(rng.integers(20, 200)),
               "bias_mant": int(rng.choice([0, 300])), "bias_exp": 3}  # fmt: skip
     if kind == "lif_reset":
         values |= {"reset_interval": 13, "reset_offset": 3}

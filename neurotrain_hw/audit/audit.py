@@ -6,91 +6,89 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from neurotrain_hw.audit.engine import engine_rows
-from neurotrain_hw.audit.memory import (
-    SYNAPTIC,
-    MemoryNeed,
-    chip_bits,
-    core_bits,
-    memory_needs,
-    synapse_bits,
-    total_bits,
-)
+from neurotrain_hw.audit.memory import SYNAPTIC, MemoryNeed, chip_bits, memory_needs, synapse_bits, total_bits
+from neurotrain_hw.audit.room import cores_row, helps
 from neurotrain_hw.audit.shape import NetworkShape
 from neurotrain_hw.audit.verdict import Aspect, Result, Row, Verdict, outcome_of
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.memory import in_software, not_counted
 from neurotrain_hw.rules import Rule
 
 
-def audit(rule: Rule, network: NetworkShape, chip: Chip, *, steps: int, batch: int = 1) -> Verdict:
-    """Judge a rule on a network and a chip, for samples of `steps` steps and `batch` samples at once.
+def audit(
+    rule: Rule,
+    network: NetworkShape,
+    chip: Chip,
+    *,
+    steps: int,
+    batch: int = 1,
+    chips: int = 1,
+    generated: bool = False,
+) -> Verdict:
+    """Judge a rule on a network and so many chips, for samples of `steps` steps and `batch` samples at once.
 
     One row per requirement. A figure that the chip file calls unknown gives a row that is unknown, never one that
-    passes. Core counts are lower bounds: `neurotrain-hw compile` places the neurons. Raises ValueRangeError for
-    fewer than one step or sample.
+    passes. Cores are counted by placing the network as `neurotrain-hw compile` does. `generated`: fixed feedback is
+    drawn from a seed; UnsupportedError where the chip is not known to. Raises ValueRangeError for fewer than one
+    step, sample or chip.
     """
-    if steps < 1 or batch < 1:
-        raise ValueRangeError(f"{steps} steps and a batch of {batch}", need="at least 1 of each")
-    needs = memory_needs(rule, network, chip, steps=steps, batch=batch)
+    if steps < 1 or batch < 1 or chips < 1:
+        raise ValueRangeError(f"{steps} steps, a batch of {batch}, {chips} chips", need="at least 1 of each")
+    needs = memory_needs(rule, network, chip, steps=steps, batch=batch, generated=generated)
+    help_inference = helps(None, network, chip, steps=steps, chips=chips, batch=batch)
+    help_learning = helps(rule, network, chip, steps=steps, chips=chips, batch=batch, generated=generated)
     rows = (
-        *_network_rows(network, chip, [n for n in needs if not n.learning]),
+        *_network_rows(network, chip, [n for n in needs if not n.learning], chips, help_inference),
         *engine_rows(rule, chip, batch=batch),
-        *_room_rows(network, chip, needs),
+        *_room_rows(needs, chip, chips, help_learning),
+        cores_row(rule, network, chip, needs, chips=chips, generated=generated, remedy=help_learning),
     )
-    in_software = chip.text("learning.rule_family") == "software"
-    outcome = outcome_of(rows, in_software=in_software)
-    return Verdict(rule.name, network.name, chip.id, steps, batch, outcome, rows, _note(rule))
+    outcome = outcome_of(rows, in_software=in_software(chip))
+    return Verdict(rule.name, network.name, chip.id, steps, batch, outcome, rows, _note(rule, chip))
 
 
-def _note(rule: Rule) -> str:
+def _note(rule: Rule, chip: Chip) -> str:
+    left_out = ", ".join(not_counted(chip, learns=True))
+    counted = f"Not counted: {left_out}."
     if rule.engines:
-        return f"In this version, {rule.name} runs in: {', '.join(rule.engines)}."
-    return f"In this version nothing runs {rule.name} yet: the verdict is about the chip. {rule.note}".strip()
+        return f"In this version, {rule.name} runs in: {', '.join(rule.engines)}. {counted}"
+    return f"In this version nothing runs {rule.name} yet: the verdict is about the chip. {rule.note} {counted}"
 
 
-def _network_rows(network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed]) -> Iterator[Row]:
+def _network_rows(
+    network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed], chips: int, remedy: str
+) -> Iterator[Row]:
     allowed = chip.integers("synapse.weight_bits_allowed")
-    yield _compare(chip, "weight bits", Aspect.NETWORK, network.weight_bits, max(allowed) if allowed else None,
-                   "synapse.weight_bits_allowed", "Quantise to fewer bits.", unit="bits")  # fmt: skip
+    most = max(allowed) if allowed else None
+    yield _compare(chip, "weight bits", Aspect.NETWORK, network.weight_bits, most, "synapse.weight_bits_allowed",
+                   f"Quantise to {most} bits (--weight-bits {most}).", unit="bits")  # fmt: skip
     sizes = {role: sum(x.neurons for x in network.layers if x.role == role) for role in ("input", "hidden", "output")}
     for role, key in (("input", "inputs_max"), ("hidden", "hidden_max"), ("output", "outputs_max")):
         limit = chip.integer(f"structure.{key}")
         if limit is not None:
-            yield _compare(chip, f"{role} neurons", Aspect.NETWORK, sizes[role], limit, f"structure.{key}",
+            yield _compare(chip, f"{role} neurons", Aspect.NETWORK, sizes[role], chips * limit, f"structure.{key}",
                            "Use a smaller layer.")  # fmt: skip
-    yield _compare(chip, "neurons", Aspect.NETWORK, network.neurons, _neuron_limit(chip), "structure.neurons_per_chip",
-                   "Use smaller layers.")  # fmt: skip
-    yield _memory_row("memory without learning", Aspect.NETWORK, needs, chip)
+    yield _compare(chip, "neurons", Aspect.NETWORK, network.neurons, _times(_neuron_limit(chip), chips),
+                   "structure.neurons_per_chip", "Use smaller layers.")  # fmt: skip
+    yield _memory_row("memory without learning", Aspect.NETWORK, needs, chip, chips, remedy)
 
 
-def _room_rows(network: NetworkShape, chip: Chip, needs: Sequence[MemoryNeed]) -> Iterator[Row]:
+def _room_rows(needs: Sequence[MemoryNeed], chip: Chip, chips: int, remedy: str) -> Iterator[Row]:
+    there = _times(chip_bits(chip), chips)
     for need in needs:
         if need.learning:
-            row = _limit(
-                f"memory: {need.purpose}", Aspect.ROOM, need.bits, chip_bits(chip), _memory_key(chip), chip, ""
-            )
+            row = _limit(f"memory: {need.purpose}", Aspect.ROOM, need.bits, there, _memory_key(chip), chip, "")
             yield replace(row, reason=f"{need.formula}, in the memory of all cores")
-    yield _memory_row("memory with learning", Aspect.ROOM, needs, chip)
-    synaptic, pool = total_bits([n for n in needs if n.purpose in SYNAPTIC]), synapse_bits(chip)
+    yield _memory_row("memory with learning", Aspect.ROOM, needs, chip, chips, remedy)
+    synaptic, pool = total_bits([n for n in needs if n.purpose in SYNAPTIC]), _times(synapse_bits(chip), chips)
     if pool is not None:
-        yield _limit("memory for synapses", Aspect.ROOM, synaptic, pool, "memory.synapse_bytes_per_core", chip,
-                     "Use fewer or narrower weights.")  # fmt: skip
-    total, core, cores = total_bits(needs), core_bits(chip), chip.integer("structure.cores")
-    per_core = chip.integer("structure.neurons_per_core")
-    if total is None or core is None or cores is None:
-        yield Row("cores", Aspect.ROOM, "unknown", "unknown" if cores is None else str(cores), Result.UNKNOWN,
-                  "the memory of a core, or a width, is unknown")  # fmt: skip
-        return
-    least = max(-(-total // core), -(-network.neurons // per_core) if per_core else 1)
-    fits = least <= cores
-    yield Row("cores", Aspect.ROOM, f"at least {least}", str(cores), Result.PASS if fits else Result.FAIL,
-              "all memory over the memory of a core; placing may need more", "" if fits else "Use a smaller network.",
-              _source(chip, "structure.cores"))  # fmt: skip
+        yield _limit("memory for synapses", Aspect.ROOM, synaptic, pool, "memory.synapse_bytes_per_core", chip, "")
 
 
-def _memory_row(label: str, aspect: Aspect, needs: Sequence[MemoryNeed], chip: Chip) -> Row:
-    remedy = "Use fewer steps, a smaller network, or a rule whose memory does not grow with the steps."
-    row = _limit(label, aspect, total_bits(needs), chip_bits(chip), _memory_key(chip), chip, remedy)
+def _memory_row(label: str, aspect: Aspect, needs: Sequence[MemoryNeed], chip: Chip, chips: int, remedy: str) -> Row:
+    there = _times(chip_bits(chip), chips)
+    row = _limit(label, aspect, total_bits(needs), there, _memory_key(chip), chip, remedy)
     return replace(row, reason=row.reason or "sum of " + ", ".join(need.purpose for need in needs))
 
 
@@ -136,3 +134,7 @@ def _bits(bits: int | None) -> str:
 def _source(chip: Chip, key: str) -> str:
     figure = chip.figure(key)
     return f"{figure.key} ({figure.status}: {figure.source})"
+
+
+def _times(value: int | None, factor: int) -> int | None:
+    return None if value is None else value * factor

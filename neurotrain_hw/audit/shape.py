@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.program import Program
-from neurotrain_hw.program.fan_in import fan_in
+from neurotrain_hw.program.fan_in import FanIn, fan_in
 
 if TYPE_CHECKING:
     from neurotrain_hw.networks.spec import ModelSpec
@@ -27,7 +27,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Wiring:
-    """`synapses` stored weights of `weight_bits` bits; `learns`: a rule changes them; `feedback`: they carry errors."""
+    """`synapses` stored weights of `weight_bits` bits; `learns`: a rule changes them; `feedback`: they carry errors.
+
+    `fan_in`: where they lie, if known; else they are taken to be spread evenly over both layers. `indexed`: a sparse
+    list. `generated`: drawn from a seed, not stored.
+    """
 
     pre: str
     post: str
@@ -35,6 +39,9 @@ class Wiring:
     weight_bits: int
     learns: bool = True
     feedback: bool = False
+    fan_in: FanIn | None = field(default=None, compare=False, repr=False)
+    indexed: bool = False
+    generated: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,8 @@ class NetworkShape:
                     c.num_weight_bits,
                     learns=c.name in plastic,
                     feedback=c.port == "signal",
+                    fan_in=fan_in(program, c),
+                    indexed=c.kind not in ("dense", "delay_dense"),
                 )
                 for c in program.connections
             ),
@@ -113,6 +122,10 @@ class NetworkShape:
     def layer(self, name: str) -> Layer:
         """The layer of that name."""
         return next(layer for layer in self.layers if layer.name == name)
+
+    def with_weight_bits(self, bits: int) -> NetworkShape:
+        """The same network with so many bits in every weight that is not fed back."""
+        return replace(self, wirings=tuple(w if w.feedback else replace(w, weight_bits=bits) for w in self.wirings))
 
     @property
     def neurons(self) -> int:

@@ -67,6 +67,9 @@ class StateField:
     bits: int
     signed: bool
 
+    def __str__(self) -> str:
+        return f"{self.name}:{self.bits}{'s' if self.signed else 'u'}"
+
 
 @dataclass(frozen=True)
 class Calibration:

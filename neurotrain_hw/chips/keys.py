@@ -139,6 +139,7 @@ memory.neuron_state_bytes              integer    memory that one neuron takes
 memory.neuron_state_bytes_min          integer    the least memory that one neuron takes
 memory.neuron_state_bytes_max          integer    the most memory that one neuron takes
 memory.neuron_config_bits              integer    configuration of one neuron
+memory.axon_bits                       integer    routing memory that one input axon of a core takes
 memory.word_bits                       integer    width of a memory word
 memory.pools_bytes                     table      separate memories by purpose
 memory.weight_entries                  table      weights by purpose
@@ -170,6 +171,7 @@ synapse.block_synapses_max             integer    synapses of a block
 synapse.block_align_bits               integer    a block is rounded up to this
 synapse.storage_formula                text       bits that synapses take
 synapse.sharing                        texts      layouts of connections
+synapse.generated                      flag       fixed weights can be drawn anew from a seed instead of being stored
 synapse.short_term_plasticity          flag       synapses facilitate and depress
 
 neuron.models                          texts      neuron models
@@ -227,6 +229,7 @@ learning.per_neuron_state_names        texts      the same, bits unknown
 learning.accumulator_bits              integer    bits of a weight's change before rounding, with its sign
 learning.scale_mant_bits               integer    bits of a product's scale, with its sign
 learning.rounding                      texts      rounding of a weight's change
+learning.generator_bits                integer    state of the random generator of a connection that learns, per core
 learning.epoch_max                     integer    longest learning epoch in steps
 learning.epoch_typical                 integers   usual learning epochs in steps
 learning.trigger                       text       when weights change

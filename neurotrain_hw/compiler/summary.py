@@ -1,4 +1,4 @@
-"""What the compiler did, layer by layer and memory by memory, read off the program and the graph it came from."""
+"""What the compiler did, layer by layer, read off the program and the graph it came from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from neurotrain_hw.compiler.neurons import DECAY_ONE, VTH_SHIFT
 from neurotrain_hw.interchange import Graph
-from neurotrain_hw.program import MemoryRow, Program
+from neurotrain_hw.program import Program
 
 
 @dataclass(frozen=True)
@@ -35,29 +35,9 @@ class LayerRow:
     cores: int
 
 
-@dataclass(frozen=True)
-class PoolRow:
-    """One memory of one core: bits needed by all purposes together against the bits there are (None: unknown)."""
-
-    chip: int
-    core: int
-    pool: str
-    need_bits: int
-    limit_bits: int | None
-
-
 def layer_rows(graph: Graph, program: Program) -> tuple[LayerRow, ...]:
     """One row per connection of a compiled graph, from the integers back into the graph's units."""
     return tuple(_layer(graph, program, connection.name) for connection in program.connections)
-
-
-def pool_rows(memory: tuple[MemoryRow, ...]) -> tuple[PoolRow, ...]:
-    """The memory map summed over the purposes that share a pool."""
-    need: dict[tuple[int, int, str, int | None], int] = {}
-    for row in memory:
-        key = (row.chip, row.core, row.pool, row.limit_bits)
-        need[key] = need.get(key, 0) + row.need_bits
-    return tuple(PoolRow(chip, core, pool, bits, limit) for (chip, core, pool, limit), bits in need.items())
 
 
 def _layer(graph: Graph, program: Program, name: str) -> LayerRow:

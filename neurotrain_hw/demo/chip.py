@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurotrain_hw.chips import load_chip
-from neurotrain_hw.compiler import compile_graph, place
-from neurotrain_hw.compiler.summary import layer_rows, pool_rows
+from neurotrain_hw.compiler import compile_graph, layer_rows, place, pool_rows
 from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset
 from neurotrain_hw.demo.training import TITLES, run_folder
 from neurotrain_hw.events import EventStream

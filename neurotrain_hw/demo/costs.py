@@ -16,7 +16,8 @@ from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, Populat
 MEMORY_RULES = ("bptt", "eprop", "eprop-random")
 TITLES = {"bptt": "BPTT", "eprop": "e-prop, symmetric feedback", "eprop-random": "e-prop, random feedback, on chip"}
 GROUPS = {
-    "weights": "weights", "neuron state": "neuron state", "gradients": "gradients", "spike history": "spike history",
+    "weights": "weights", "neuron state": "neuron state", "neuron parameters": "neuron state",
+    "neuron records": "neuron state", "gradient": "gradients", "spike history": "spike history",
     "membrane history": "membrane history",
 }  # fmt: skip
 MEMORY_STEPS = (1, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)

@@ -8,19 +8,22 @@
               | 'sgn(' (w | d | t) [('+'|'-') literal] ')'
     literal  := int | [int '*'] '2^' ['+'|'-'] int
 
-Spaces may stand between tokens. The first of x0, y0, u<digit> in a product is its dependency; a later x0 or y0 is a
-1-bit factor; u<digit> may only be the first, and all of a sum have the same digit. The literals of a product fold
-into one scale mant * 2^exp. What is accepted means here what it means in Lava 0.10.0 (symbolic_equation.py,
-product_series.py); what Lava misreads (`x0*(2*x1)`, `x0**2`, `u10*w`, `(-w)`) is refused with its position.
+Spaces may stand between tokens, and line breaks where a rule file spreads a sum over lines. The first of x0, y0,
+u<digit> in a product is its dependency; a later x0 or y0 is a 1-bit factor; u<digit> may only be the first, and all of
+a sum have the same digit. The literals of a product fold into one scale mant * 2^exp. What is accepted means here
+what it means in Lava 0.10.0 (symbolic_equation.py, product_series.py); what Lava misreads (`x0*(2*x1)`, `x0**2`,
+`u10*w`, `(-w)`, `x0 w`) is refused with its position and the reason. `str` of what was read is the canonical text,
+which reads back as the same.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, NoReturn, TypeGuard
+from typing import NoReturn, TypeGuard
 
 from neurotrain_hw.errors import RuleSyntaxError
 from neurotrain_hw.rules.sums import (
+    CONSTANT_LIMIT,
     EXP_RANGE,
     MANT_RANGE,
     WIDTH_BITS,
@@ -30,37 +33,29 @@ from neurotrain_hw.rules.sums import (
     SumOfProducts,
     Variable,
 )
+from neurotrain_hw.rules.tokens import Token, tokens_of
 
 __all__ = ["Factor", "Product", "SumOfProducts", "parse_sum"]
 
-_CONSTANT_LIMIT = 1023  # beyond it every factor saturates, whatever its variable
+
+def parse_sum(text: str, *, where: str = "", lines: bool = False) -> SumOfProducts:
+    """Read a sum of products; RuleSyntaxError points at the first fault, and names `where` (such as a file).
+
+    `lines`: the text may be spread over several lines.
+    """
+    return _Parser(text, where, lines).sum()
 
 
-def parse_sum(text: str, *, where: str = "") -> SumOfProducts:
-    """Read a sum of products; RuleSyntaxError points at the first fault, and names `where` (such as a file)."""
-    return _Parser(text, where).sum()
-
-
-class _Token(NamedTuple):
-    kind: Literal["int", "name", "sign", "mark", "end"]
-    text: str
-    at: int
-
-
-_TOKEN = re.compile(r"(?P<int>[0-9]+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<sign>[+-])|(?P<mark>[*^()])")
-_REMEDY_OF_CHARACTER = {
-    ".": "Write a fraction as a power of two: 2^-1 for 0.5, 3*2^-2 for 0.75.",
-    "/": "Write a division as a negative power of two: 2^-3 for 1/8.",
-}
 _NAMES = "x0 y0 u0..u9 x1 x2 y1 y2 y3 w d t"
+_IN_PARENTHESES = "In parentheses stand one name and one number, as in (w-5); Lava drops or misreads all else."
 
 
 class _Parser:
     """One pass over the tokens, top-down."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, lines: bool) -> None:
         self.text, self.where = text, where
-        self.tokens = list(self._tokens())
+        self.tokens = list(tokens_of(text, where=where, lines=lines))
         self.next = 0
         self.u: int | None = None
 
@@ -77,7 +72,8 @@ class _Parser:
         while self._peek().text == "*":
             self._take()
             if self._peek().text == "*":
-                self._fail("'**' is no operator", remedy="Write a power as a product: x1*x1.")
+                self._fail("'**' is no operator",
+                           remedy="Lava skips the second '*'. Write a power as a product: x1*x1.")  # fmt: skip
             self._factor(draft)
         if self._peek().kind not in ("sign", "end"):
             self._unexpected()
@@ -104,7 +100,7 @@ class _Parser:
         else:
             self._fail(f"'{token.text}' cannot stand here", at=token.at)
 
-    def _named(self, draft: _Draft, token: _Token) -> None:
+    def _named(self, draft: _Draft, token: Token) -> None:
         k = self._decimation(token)
         if k is not None:
             self._gate_u(draft, k, token.at)
@@ -139,7 +135,8 @@ class _Parser:
         else:
             of_variable, variable = sign, self._variable(token)
             if self._peek().text == ")":
-                self._fail("a lone name needs no parentheses", at=at, remedy=f"Write {variable} without them.")
+                self._fail("a lone name needs no parentheses", at=at,
+                           remedy=f"Lava loses its sign, or all of x0. Write {variable} without them.")  # fmt: skip
             constant = self._between_signs(at) * self._literal_constant()
         self._close(at)
         # -w + c is read as -(w - c), so that the factor itself stays variable + constant
@@ -160,26 +157,27 @@ class _Parser:
     def _literal_constant(self) -> int:
         token = self._take()
         if token.kind != "int":
-            self._fail("a whole number is missing", at=token.at, remedy="In parentheses stand one name and one number.")
+            self._fail("a whole number is missing", at=token.at, remedy=_IN_PARENTHESES)
         return self._constant(*self._literal(token), token.at)
 
     def _constant(self, mant: int, exp: int, at: int) -> int:
         size = mant << exp if 0 <= exp <= 10 else (mant >> -exp if -10 <= exp < 0 else None)
-        if size is None or abs(size) > _CONSTANT_LIMIT or (exp < 0 and size << -exp != mant):
+        if size is None or abs(size) > CONSTANT_LIMIT or (exp < 0 and size << -exp != mant):
             self._fail("an added constant must be a whole number of at most 1023", at=at)
         return size
 
-    def _literal(self, first: _Token) -> tuple[int, int]:
+    def _literal(self, first: Token) -> tuple[int, int]:
         """In parentheses: int | [int '*'] 2^int as (mant, exp)."""
         if self._peek().text != "*":
             return self._power(first)
         self._take()
         token = self._take()
         if token.text != "2" or self._peek().text != "^":
-            self._fail("in parentheses only a power of two may follow '*'", at=token.at, remedy="Multiply outside.")
+            self._fail("in parentheses only a power of two may follow '*'", at=token.at,
+                       remedy=f"{_IN_PARENTHESES} Multiply outside them.")  # fmt: skip
         return self._int(first), self._power(token)[1]
 
-    def _power(self, first: _Token) -> tuple[int, int]:
+    def _power(self, first: Token) -> tuple[int, int]:
         """int | 2^int as (mant, exp)."""
         if self._peek().text != "^":
             return self._int(first), 0
@@ -192,7 +190,7 @@ class _Parser:
             self._fail("the exponent is missing", at=token.at, remedy="It is a whole number: 2^-3.")
         return 1, sign * self._int(token)
 
-    def _int(self, token: _Token) -> int:
+    def _int(self, token: Token) -> int:
         if len(token.text) > 9 or (len(token.text) > 1 and token.text[0] == "0"):
             self._fail("this number has leading zeros or more than 9 digits", at=token.at)
         return int(token.text)
@@ -210,15 +208,16 @@ class _Parser:
                        remedy="It must lie in -7..8; move powers of two into the mantissa or the traces.")  # fmt: skip
         return mant, exp
 
-    def _decimation(self, token: _Token) -> int | None:
+    def _decimation(self, token: Token) -> int | None:
         """k of a u_k, None for any other name."""
         if re.fullmatch(r"u[0-9]", token.text):
             return int(token.text[1])
         if re.fullmatch(r"u[0-9]*", token.text):
-            self._fail(f"'{token.text}' is no gate", at=token.at, remedy="u takes one digit: u0 to u9.")
+            self._fail(f"'{token.text}' is no gate", at=token.at,
+                       remedy="Lava takes one digit and multiplies by the others. Write u0 to u9.")  # fmt: skip
         return None
 
-    def _variable(self, token: _Token) -> Variable:
+    def _variable(self, token: Token) -> Variable:
         if token.kind != "name":
             self._fail("a name is missing", at=token.at, remedy=f"Names: {_NAMES}.")
         if not _is_variable(token.text):
@@ -231,7 +230,7 @@ class _Parser:
         token = self._peek()
         if token.kind != "sign":
             self._fail("'+' or '-' is missing", at=token.at if token.kind != "end" else at,
-                       remedy="In parentheses stand one name and one number: (w-5).")  # fmt: skip
+                       remedy=_IN_PARENTHESES)  # fmt: skip
         return self._optional_sign()
 
     def _close(self, at: int) -> None:
@@ -240,7 +239,7 @@ class _Parser:
             self._fail("this parenthesis is not closed", at=at)
         if token.text != ")":
             self._fail(f"')' is missing before '{token.text}'", at=token.at,
-                       remedy="In parentheses stand one name and one number.")  # fmt: skip
+                       remedy=_IN_PARENTHESES)  # fmt: skip
 
     def _unexpected(self) -> NoReturn:
         token = self._peek()
@@ -248,36 +247,21 @@ class _Parser:
             self._fail("this parenthesis was never opened", at=token.at)
         if token.text == "^":
             self._fail("only 2 can be raised to a power", at=token.at, remedy="Write x1*x1 for a square.")
-        self._fail("'*', '+' or '-' is missing", at=token.at)
+        self._fail("'*', '+' or '-' is missing", at=token.at, remedy="Lava multiplies without saying so. Write '*'.")
 
     def _optional_sign(self) -> int:
         if self._peek().kind != "sign":
             return 1
         return -1 if self._take().text == "-" else 1
 
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self.tokens[self.next]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self.tokens[self.next]
         if token.kind != "end":
             self.next += 1
         return token
-
-    def _tokens(self) -> list[_Token]:
-        tokens: list[_Token] = []
-        at = 0
-        while at < len(self.text):
-            if self.text[at] == " ":
-                at += 1
-                continue
-            match = _TOKEN.match(self.text, at)
-            if match is None:
-                self._fail(f"the character {self.text[at]!r} is not part of the language", at=at,
-                           remedy=_REMEDY_OF_CHARACTER.get(self.text[at], ""))  # fmt: skip
-            tokens.append(_Token(match.lastgroup, match.group(), at))  # type: ignore[arg-type]
-            at = match.end()
-        return [*tokens, _Token("end", "", len(self.text))]
 
     def _fail(self, what: str, *, at: int | None = None, remedy: str = "") -> NoReturn:
         position = self._peek().at if at is None else at

@@ -6,50 +6,67 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from neurotrain_hw.rules.rule import History, Rule, Signal
+from neurotrain_hw.rules.rule import Operations, Rule
 from neurotrain_hw.rules.sums import WIDTH_BITS, Product
+from neurotrain_hw.rules.terms import History, Psi, RunsOn, Signal
 
 TRANSPORTED: tuple[Signal, ...] = ("error-symmetric", "backpropagated")
-FED_BACK: tuple[Signal, ...] = ("error-random", "error-adaptive", "target-projection", "layer-local")
+FED_BACK: tuple[Signal, ...] = ("error-random", "error-adaptive", "error-sign", "target-projection", "layer-local")
+LABELLED: tuple[Signal, ...] = ("target-projection", "layer-local")
 _ONE_BIT = ("x0", "y0")
 
 
 @dataclass(frozen=True)
-class Operations:
-    """Multiplications and additions of one event at one synapse; shifts and 1-bit gates are free."""
+class SignalOperations:
+    """Operations of forming one third factor, per post neuron and step: `fixed + per_output * number of outputs`."""
 
-    multiplications: int
-    additions: int
+    fixed: Operations
+    per_output: Operations
+
+    def of(self, outputs: int) -> Operations:
+        """Multiplications and additions with that many outputs."""
+        return Operations(
+            self.fixed.multiplications + outputs * self.per_output.multiplications,
+            self.fixed.additions + outputs * self.per_output.additions,
+        )
 
 
 @dataclass(frozen=True)
 class Needs:
     """The requirements of one rule.
 
-    `form`: the engine form, None where no sum of products exists. `pre_traces`, `post_traces`: traces that the engine
-    keeps; `third_factors`: of y1..y3, those that the post neuron delivers; `tags`: of tag_1, tag_2. `operations`: per
-    gate (x0, y0, u). `column_access`: a post spike changes all synapses that lead to it; `sweep`: every synapse is
-    visited at epochs. `random_numbers`: per synapse and update. `history`: kept for every step, so that memory grows
-    with T. `weight_transport`: the learning signal reads forward weights backward. `feedback_matrix`: it has weights
-    of its own. `synapse_bits`: bits per synapse besides the weight and the tags, by purpose.
+    `form`: the engine form, None where no sum of products exists; `runs_on`: the least that can change the weights.
+    `pre_traces`, `post_traces`: traces that the engine keeps; `third_factors`: of y1..y3, those that the post neuron
+    delivers; `tags`: of tag_1, tag_2. `operations`: per synapse and event, by gate (x0, y0, u). `signal_operations`:
+    per post neuron and step. `column_access`: a post spike changes all synapses that lead to it; `sweep`: every synapse
+    is visited at epochs. `random_numbers`: per synapse and update; `random_per_post`: per post neuron and step.
+    `history`: kept for every step, so that memory grows with T. `weight_transport`: the learning signal reads forward
+    weights backward. `feedback_matrix`: it has weights of its own. `label`: it takes the label, in every layer that
+    learns. `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse and neuron, by purpose.
     """
 
     form: Literal["2f", "3f"] | None
+    runs_on: RunsOn
     pre_traces: tuple[str, ...]
     post_traces: tuple[str, ...]
     third_factors: tuple[str, ...]
     tags: tuple[str, ...]
     operations: Mapping[str, Operations]
+    signal_operations: SignalOperations
     signal: Signal
-    psi: str
+    psi: Psi
     column_access: bool
     sweep: bool
     stochastic: bool
     random_numbers: int
+    random_per_post: int
     history: tuple[History, ...]
     weight_transport: bool
     feedback_matrix: bool
+    label: bool
     synapse_bits: Mapping[str, int]
+    pre_bits: Mapping[str, int]
+    post_bits: Mapping[str, int]
 
     @property
     def growth(self) -> Literal["constant", "linear"]:
@@ -58,8 +75,8 @@ class Needs:
 
     @property
     def third_factor(self) -> bool:
-        """Whether anything besides pre and post activity enters."""
-        return self.signal != "none"
+        """Whether anything besides pre and post activity enters at the synapse."""
+        return self.signal not in ("none", "injected")
 
     @property
     def membrane_at_update(self) -> bool:
@@ -72,21 +89,23 @@ class Needs:
 
     def bits_per_pre(self, trace_bits: int = WIDTH_BITS["x1"]) -> int:
         """State per pre neuron, in bits, without the history."""
-        return len(self.pre_traces) * trace_bits
+        return len(self.pre_traces) * trace_bits + sum(self.pre_bits.values())
 
     def bits_per_post(self, trace_bits: int = WIDTH_BITS["y1"]) -> int:
-        """State per post neuron (own traces and delivered factors), in bits, without the history."""
-        return (len(self.post_traces) + len(self.third_factors)) * trace_bits
+        """State per post neuron (own traces, delivered factors, what its program keeps), in bits, without history."""
+        return (len(self.post_traces) + len(self.third_factors)) * trace_bits + sum(self.post_bits.values())
 
 
 def needs_of(rule: Rule) -> Needs:
     """Read off a rule what it needs."""
     variables, products = rule.variables, [p for s in rule.sums.values() for p in s.products]
     post = tuple(y for y in ("y1", "y2", "y3") if y in variables)
-    gates = sorted({p.dependency for p in products})
+    signal = rule.modulation.signal
+    operations = rule.operations if rule.kind is None else _by_gate(products)
     stochastic = rule.rounding == "stochastic"
     return Needs(
         form=rule.kind,
+        runs_on=rule.runs_on,
         pre_traces=tuple(x for x in ("x1", "x2") if x in variables),
         post_traces=post if rule.kind == "2f" else (),
         third_factors=post if rule.kind == "3f" else (),
@@ -95,22 +114,58 @@ def needs_of(rule: Rule) -> Needs:
             for tag, target, variable in (("tag_1", "dt", "t"), ("tag_2", "dd", "d"))
             if target in rule.sums or variable in variables
         ),
-        operations={gate: _operations([p for p in products if p.dependency == gate]) for gate in gates},
-        signal=rule.modulation.signal,
+        operations=dict(operations),
+        signal_operations=_signal_operations(signal, rule.modulation.psi),
+        signal=signal,
         psi=rule.modulation.psi,
-        column_access="y0" in gates,
-        sweep="u" in gates,
+        column_access="y0" in operations,
+        sweep="u" in operations,
         stochastic=stochastic,
-        random_numbers=len(rule.sums) if stochastic else 0,
+        random_numbers=max(len(rule.sums), 1) if stochastic else 0,
+        random_per_post=rule.random_per_post,
         history=rule.history,
-        weight_transport=rule.modulation.signal in TRANSPORTED,
-        feedback_matrix=rule.modulation.signal in FED_BACK,
+        weight_transport=signal in TRANSPORTED,
+        feedback_matrix=signal in FED_BACK,
+        label=signal in LABELLED,
         synapse_bits=dict(rule.synapse_bits),
+        pre_bits=dict(rule.pre_bits),
+        post_bits=dict(rule.post_bits),
     )
 
 
-def _operations(products: list[Product]) -> Operations:
-    return Operations(sum(map(_multiplications, products)), sum(map(_additions, products)))
+_NONE = Operations(0, 0)
+
+_SIGNAL_OPERATIONS: Mapping[Signal, tuple[Operations, Operations]] = {
+    "error": (Operations(1, 2), _NONE),  # decay of the filtered spikes; impulse and difference
+    "error-symmetric": (_NONE, Operations(1, 1)),
+    "error-random": (_NONE, Operations(1, 1)),
+    "error-adaptive": (_NONE, Operations(1, 1)),
+    "error-sign": (_NONE, Operations(0, 1)),
+    "target-projection": (Operations(0, 1), _NONE),  # a row of the matrix, found by the label
+    "layer-local": (_NONE, Operations(1, 2)),  # its spike into every local output, the errors back through the same
+    "goodness": (Operations(2, 2), _NONE),  # decay of its activity, times the layer's scalar; impulse and sum
+    "perturbation": (_NONE, _NONE),  # a random number that the signal multiplies at the synapse
+    "backpropagated": (_NONE, Operations(1, 1)),
+}
+"""(fixed, per output) of every learning signal; the pseudo-derivative comes on top."""
+
+
+def _signal_operations(signal: Signal, psi: Psi) -> SignalOperations:
+    """A box costs the distance to the threshold and a comparison, a step the comparison alone; any other psi the
+    distance, a table, and a product with L."""
+    fixed, per_output = _SIGNAL_OPERATIONS.get(signal, (_NONE, _NONE))
+    multiplications = fixed.multiplications + (psi in ("triangle", "surrogate"))
+    additions = fixed.additions + (0 if psi == "none" else 2 if psi == "box" else 1)
+    return SignalOperations(Operations(multiplications, additions), per_output)
+
+
+def _by_gate(products: list[Product]) -> dict[str, Operations]:
+    gates: list[str] = sorted({p.dependency for p in products})
+    found = {}
+    for gate in gates:
+        gated = [p for p in products if p.dependency == gate]
+        found[gate] = Operations(sum(map(_multiplications, gated)), sum(map(_additions, gated)))
+    return found
 
 
 def _multiplications(product: Product) -> int:

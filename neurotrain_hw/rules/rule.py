@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.program import Plasticity
+from neurotrain_hw.rules.consistency import contradictions
 from neurotrain_hw.rules.sums import SumOfProducts
-
-Training = Literal["direct", "conversion", "evolutionary"]
-Learning = Literal["supervised", "unsupervised", "reinforcement"]
-Temporal = Literal["local", "window", "non-local"]
-Spatial = Literal["local", "three-factor", "layer-local", "non-local"]
-Psi = Literal["none", "box", "triangle", "surrogate"]
-Signal = Literal[
-    "none", "reward", "error", "error-symmetric", "error-random", "error-adaptive", "target-projection",
-    "layer-local", "backpropagated",
-]  # fmt: skip
-Computer = Literal["nobody", "neuron", "network", "processor", "host"]
-Changes = Literal["epoch", "pre-spike", "post-spike", "either-spike", "sample-end"]
-Rounding = Literal["stochastic", "nearest", "none"]
-Engine = Literal["trainer", "simulator", "lava"]
-History = Literal["spikes", "membranes"]
-
-SAMPLED: Mapping[str, str] = MappingProxyType(
-    {
-        "after-spike": "in the step of the event, with the impulse of that step's spike already added",
-        "before-spike": "in the step of the event, without the impulse of that step's spike",
-        "epoch-end": "at the end of the learning epoch, with the spikes of its last step",
-        "before-reset": "in the same step, after integration and before the reset",
-        "after-reset": "in the same step, after the reset",
-        "before-update": "as it stands before this epoch's changes",
-        "same-step": "the value of the same step",
-        "previous-step": "the value sent in the previous step",
-        "per-sample": "one value per sample",
-    }
+from neurotrain_hw.rules.terms import (
+    Changes,
+    Computer,
+    Engine,
+    Formed,
+    History,
+    Learning,
+    Psi,
+    Rounding,
+    RunsOn,
+    Signal,
+    Spatial,
+    Temporal,
+    Training,
 )
-"""At which moment a factor is read: the words that `Rule.sampling` uses."""
-
-LEARNING_SIGNALS: Mapping[str, str] = MappingProxyType(
-    {
-        "none": "no third factor",
-        "reward": "one scalar for all neurons, from outside",
-        "error": "the output neuron's own error, target minus output",
-        "error-symmetric": "the output errors, through the transpose of the readout weights",
-        "error-random": "the output errors, through fixed random feedback weights",
-        "error-adaptive": "the output errors, through feedback weights that learn beside the readout",
-        "target-projection": "the label, through fixed random weights",
-        "layer-local": "the error of a fixed random readout of the layer itself",
-        "backpropagated": "the exact gradient, backward through layers and time",
-    }
-)
-"""What the learning signal L of a rule is made of."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +51,25 @@ class Trace:
 
 
 @dataclass(frozen=True)
+class Operations:
+    """Multiplications and additions of one event at one synapse; shifts and 1-bit gates are free."""
+
+    multiplications: int
+    additions: int
+
+
+@dataclass(frozen=True)
 class Modulation:
-    """How a post neuron forms its third factor `M_j = psi_j * L_j`, and who computes it."""
+    """How a post neuron forms its third factor `M_j = psi_j * L_j`.
+
+    `computed_by`: who would compute it on a chip that runs the rule. `formed`: how it comes about in this version.
+    `meaning`: what y1..y3 carry.
+    """
 
     psi: Psi = "none"
     signal: Signal = "none"
     computed_by: Computer = "nobody"
+    formed: Formed = "nothing"
     meaning: str = ""
 
 
@@ -97,8 +81,12 @@ class Rule:
     None for a rule that is no sum of products. `dw`, `dt`, `dd` change weight, tag_1 and tag_2. `traces`: x1, x2
     and, for 2f, y1..y3. `t_epoch`: steps of a learning epoch. `sampling`: per factor (a variable, `v` the membrane
     that psi reads, `L` the learning signal) one word of SAMPLED. `history`: what every neuron must keep for every
-    step of a sample; empty for an online rule. `synapse_bits`: further bits per synapse, by name. `engines`: what
-    runs this definition today, empty for nothing; `note` says what is missing. `defaults`: other parameters.
+    step of a sample; empty for an online rule. `runs_on`: the least that can change the weights. `synapse_bits`,
+    `pre_bits`, `post_bits`: bits per synapse and neuron, by name, besides weight, tags, traces and y1..y3.
+    `operations`: of a rule that is no sum of products, per synapse and event (x0 pre spike, y0 post spike, u step).
+    `random_per_post`: random numbers per post neuron and step, rounding not counted. `engines`: what runs this
+    definition today, empty for nothing; `note` says what is missing, `approximate` where it departs from its source.
+    `defaults`: other parameters.
 
     Raises ValueRangeError where the parts contradict each other.
     """
@@ -120,15 +108,21 @@ class Rule:
     modulation: Modulation = Modulation()
     sampling: Mapping[str, str] = field(default_factory=dict)
     history: tuple[History, ...] = ()
+    runs_on: RunsOn = "engine"
     synapse_bits: Mapping[str, int] = field(default_factory=dict)
+    pre_bits: Mapping[str, int] = field(default_factory=dict)
+    post_bits: Mapping[str, int] = field(default_factory=dict)
+    operations: Mapping[str, Operations] = field(default_factory=dict)
+    random_per_post: int = 0
     engines: tuple[Engine, ...] = ()
     note: str = ""
+    approximate: str = ""
     defaults: Mapping[str, int | float | str | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for key in ("traces", "sampling", "synapse_bits", "defaults"):
+        for key in ("traces", "sampling", "synapse_bits", "pre_bits", "post_bits", "operations", "defaults"):
             object.__setattr__(self, key, MappingProxyType(dict(getattr(self, key))))
-        for key, what, remedy in _contradictions(self):
+        for key, what, remedy in contradictions(self):
             raise ValueRangeError(what, where=f"rule '{self.name}': {key}", remedy=remedy)
 
     @property
@@ -145,6 +139,16 @@ class Rule:
     def psi_reads_membrane(self) -> bool:
         """Whether an update reads the membrane of the post neuron."""
         return self.modulation.psi != "none"
+
+    @property
+    def status(self) -> str:
+        """What runs it in this version, in words."""
+        if self.engines:
+            given = "simulator" in self.engines and self.modulation.formed == "given"
+            return ", ".join(self.engines) + (", with y1..y3 given from outside" if given else "")
+        if self.kind is None:
+            return "nothing yet"
+        return "nothing yet (its synapses alone: the simulator, with y1..y3 given from outside)"
 
     def to_toml(self) -> str:
         """Its document, as rule files hold it."""
@@ -185,55 +189,3 @@ class Rule:
             tag_2=tag_2,
             rule=self.name,
         )
-
-
-def choices(alias: object) -> tuple[str, ...]:
-    """The texts that a Literal type allows."""
-    return get_args(alias)
-
-
-def _contradictions(rule: Rule) -> Iterator[tuple[str, str, str]]:
-    """(key, what, remedy) for every part that another part contradicts."""
-    if (rule.kind is None) != (not rule.sums):
-        yield "kind", "sums of products and `kind` go together", 'Give kind = "2f" or "3f" and dw, or neither.'
-    gates = {s.u for s in rule.sums.values() if s.u is not None}
-    if len(gates) > 1:
-        yield "dw", f"u{min(gates)} and u{max(gates)} stand in one rule", "All u of dw, dt and dd need the same digit."
-    if rule.t_epoch < 1:
-        yield "t_epoch", f"a learning epoch of {rule.t_epoch} steps", "It has at least 1."
-    yield from _contradicting_traces(rule)
-    if rule.kind is not None and (rule.kind == "3f") != (rule.modulation.signal != "none"):
-        yield (
-            "modulation.signal",
-            f"a {rule.kind} rule with the signal '{rule.modulation.signal}'",
-            "3f rules have one.",
-        )
-    if rule.modulation.psi != "none" and rule.modulation.signal == "none":
-        yield "modulation.psi", "a pseudo-derivative without a learning signal", "Say which signal it multiplies."
-    yield from _contradicting_sampling(rule)
-
-
-def _contradicting_traces(rule: Rule) -> Iterator[tuple[str, str, str]]:
-    own = {"2f": ("x1", "x2", "y1", "y2", "y3"), "3f": ("x1", "x2"), None: ()}[rule.kind]
-    for name, trace in rule.traces.items():
-        if name not in own:
-            yield f"traces.{name}", f"a {rule.kind or 'non-engine'} rule makes no trace '{name}'", f"It makes {own}."
-        elif name not in rule.variables:
-            yield f"traces.{name}", "no product reads this trace", "Leave it out."
-        elif trace.impulse < 0 or trace.tau < 0:
-            yield f"traces.{name}", "impulse and tau must not be negative", ""
-    for name in sorted(rule.variables & set(own) - set(rule.traces)):
-        yield f"traces.{name}", "a product reads this trace, which has no impulse and tau", "Add both."
-
-
-def _contradicting_sampling(rule: Rule) -> Iterator[tuple[str, str, str]]:
-    needed = set(rule.variables) - {"x0", "y0"}
-    needed |= {"v"} if rule.psi_reads_membrane else set()
-    needed |= {"L"} if rule.modulation.signal != "none" else set()
-    for name in sorted(needed - set(rule.sampling)):
-        yield f"sampling.{name}", "not said when this factor is read", f"One of {', '.join(SAMPLED)}."
-    for name in sorted(set(rule.sampling) - needed):
-        yield f"sampling.{name}", "the rule has no such factor", "Leave it out."
-    for name, word in rule.sampling.items():
-        if word not in SAMPLED:
-            yield f"sampling.{name}", f"'{word}' is no moment", f"One of {', '.join(SAMPLED)}."

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
+
+from neurotrain_hw.errors import ValueRangeError
 
 Dependency = Literal["x0", "y0", "u"]
 Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
@@ -16,6 +18,9 @@ WIDTH_BITS: Mapping[Variable, int] = MappingProxyType(
 """Bits of a factor in the multiplier: the value is clipped to -2^bits .. 2^bits - 1 (lava learning/constants.py)."""
 
 MANT_RANGE, EXP_RANGE = (-8, 7), (-7, 8)
+CONSTANT_LIMIT = 1023
+"""Largest constant that a factor adds: beyond it every factor saturates, whatever its variable."""
+
 _MANT_BITS, _ACCUMULATOR_BITS = 4, 15
 
 
@@ -26,6 +31,12 @@ class Factor:
     variable: Variable
     constant: int = 0
     sign_of: bool = False
+
+    def __post_init__(self) -> None:
+        if self.variable not in WIDTH_BITS or (self.sign_of and self.variable not in ("w", "d", "t")):
+            raise ValueRangeError(f"no factor of '{self.variable}'", where="rule", need="a name of the rule language")
+        if abs(self.constant) > CONSTANT_LIMIT:
+            raise ValueRangeError(f"an added constant of {self.constant}", where="rule", limit=CONSTANT_LIMIT)
 
     def __str__(self) -> str:
         inner = f"{self.variable}{self.constant:+d}" if self.constant else self.variable
@@ -38,7 +49,8 @@ class Factor:
 class Product:
     """`mant * 2^exp * dependency * factors`, with -8 <= mant <= 7 and -7 <= exp <= 8.
 
-    `dependency` tells when it counts: at a pre spike (x0), a post spike (y0), or every 2^u-th epoch (u).
+    `dependency` tells when it counts: at a pre spike (x0), a post spike (y0), or every 2^u-th epoch (u), u in 0..9.
+    A mantissa of -8 stands only beside 2^8: below, it folds to -4. ValueRangeError for what the language cannot say.
     """
 
     dependency: Dependency
@@ -46,6 +58,16 @@ class Product:
     mant: int
     exp: int
     factors: tuple[Factor, ...]
+
+    def __post_init__(self) -> None:
+        gate = self.dependency in get_args(Dependency) and (self.dependency == "u") == (self.u is not None)
+        if not gate or not 0 <= (self.u or 0) <= 9:
+            raise ValueRangeError(f"the dependency {self.dependency}, u {self.u}", where="rule", need="x0, y0, u0..u9")
+        inside = MANT_RANGE[0] <= self.mant <= MANT_RANGE[1] and EXP_RANGE[0] <= self.exp <= EXP_RANGE[1]
+        if not inside or (self.mant == MANT_RANGE[0] and self.exp < EXP_RANGE[1]):
+            raise ValueRangeError(
+                f"the scale {self.mant}*2^{self.exp}", where="rule", need="a mantissa of -7..7, an exponent of -7..8"
+            )
 
     @property
     def shift(self) -> int:
@@ -68,6 +90,12 @@ class SumOfProducts:
     """What one target (w, d or t) of a rule changes by; `str` gives the canonical text, which parses to the same."""
 
     products: tuple[Product, ...]
+
+    def __post_init__(self) -> None:
+        gates = {p.u for p in self.products} - {None}
+        if not self.products or len(gates) > 1:
+            raise ValueRangeError(f"{len(self.products)} products with the gates u {sorted(map(str, gates))}",
+                                  where="rule", need="at least one product, and one digit for all u")  # fmt: skip
 
     @property
     def u(self) -> int | None:

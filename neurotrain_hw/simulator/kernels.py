@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from numba import njit
 
-from neurotrain_hw.simulator.layout import I32, I64
 from neurotrain_hw.simulator.message_kernels import record_spikes, record_state, take_input
 from neurotrain_hw.simulator.neuron_kernels import update
 from neurotrain_hw.simulator.plasticity import learn
-from neurotrain_hw.simulator.rule_tables import R_EPOCH, RandomNumbers, RuleTables
+from neurotrain_hw.simulator.rule_tables import R_COLUMNS, R_EPOCH
 from neurotrain_hw.simulator.synaptic_kernels import deliver, propagate
 from neurotrain_hw.simulator.tables import (
     B_COLUMNS,
@@ -37,6 +36,7 @@ from neurotrain_hw.simulator.tables import (
     X_POPULATIONS_AT,
     X_PROBES,
     X_PROBES_AT,
+    X_RULES_AT,
     X_SCRATCH_AT,
     X_SPIKES,
     X_SPIKES_AT,
@@ -45,23 +45,10 @@ from neurotrain_hw.simulator.traces import see_spikes
 from neurotrain_hw.simulator.views import kernel, wide
 
 _SOURCES = (
-    "convolution_kernels", "dense_kernels", "kernels", "lanes", "message_kernels", "neuron_kernels", "other_kernels",
-    "plasticity", "rule_tables", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables", "traces", "views",
+    "convolution_kernels", "dense_kernels", "kernels", "lanes", "line_kernel", "message_kernels", "neuron_kernels",
+    "other_kernels", "plasticity", "rule_tables", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables",
+    "traces", "views",
 )  # fmt: skip
-
-
-class Learning(NamedTuple):
-    """What the step loop of a program that learns needs beside its tables.
-
-    `third` int32 (rules, 3, steps or 0, widest post): recorded third factors for rules whose post population has no
-    modulator. `counts` int64 (rules, 5).
-    """
-
-    tables: RuleTables
-    state: Any
-    numbers: RandomNumbers
-    third: I32
-    counts: I64
 
 
 def _digest_of_sources() -> int:
@@ -78,8 +65,8 @@ def _compiled(digest: int, learning: bool) -> Any:
     """
 
     @njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
-    def advance(run_at, first, last, plasticity):
-        """Run steps `first` to `last` (from 1) of the run at an address; `plasticity`: of a program that learns.
+    def advance(run_at, first, last):
+        """Run steps `first` to `last` (from 1) of the run at an address.
 
         Stops early where a list of spikes may be full after the next step, and returns the step to go on with.
         """
@@ -106,24 +93,23 @@ def _compiled(digest: int, learning: bool) -> Any:
                 propagate(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_PLASTIC_AT], t)
             if learning:
                 for c in range(run[X_CONNECTIONS]):
-                    _learn(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, plasticity, t, k, run[X_OFFSET])
+                    _learn(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_RULES_AT], t, k, run[X_OFFSET])
         return last + 1
 
     return advance
 
 
 @kernel
-def _learn(connection_at, plasticity, t, k, offset):
+def _learn(connection_at, rules_at, t, k, offset):
     """See this step's spikes on a connection that learns, and close its epoch where one ends."""
     row = wide(connection_at, C_COLUMNS)
-    r = row[C_RULE]
-    if r < 0:
+    if row[C_RULE] < 0:
         return
-    tables, plastic, numbers = plasticity.tables, plasticity.state, plasticity.numbers
-    see_spikes(tables, r, plastic, row[C_PRE_AT], row[C_POST_AT], plasticity.third, t, k, numbers)
-    epoch = tables.rules[r, R_EPOCH]
+    rule_at = rules_at + row[C_RULE] * R_COLUMNS * 8
+    see_spikes(rule_at, row[C_PRE_AT], row[C_POST_AT], t, k)
+    epoch = wide(rule_at, R_COLUMNS)[R_EPOCH]
     if t % epoch == 0:
-        learn(tables, r, plastic, t, k, t // epoch - 1 - offset // epoch, numbers, plasticity.counts[r])
+        learn(rule_at, t, k, t // epoch - 1 - offset // epoch)
 
 
 advance_frozen = _compiled(_digest_of_sources(), learning=False)

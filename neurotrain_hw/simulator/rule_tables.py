@@ -1,4 +1,4 @@
-"""Learning rules of a program as number tables for the compiled engine, and its streams of random numbers."""
+"""Learning rules of a program as number tables for the compiled engine."""
 
 from __future__ import annotations
 
@@ -8,35 +8,54 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import UnsupportedError, ValueRangeError
+from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import Connection, Plasticity
 from neurotrain_hw.rules.language import parse_sum
-from neurotrain_hw.rules.sums import WIDTH_BITS, Product
+from neurotrain_hw.rules.sums import WIDTH_BITS, Factor, Product
+from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.arithmetic import split_impulse
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
-TRACES = ("x1", "x2", "y1", "y2", "y3")
-VARIABLES = {"x1": 0, "x2": 1, "y1": 2, "y2": 3, "y3": 4, "x0": 5, "y0": 6, "w": 7, "d": 8, "t": 9}
+TRACES = (("x1", "x2"), ("y1", "y2", "y3"))
+GATES = ("x0", "y0")
+SYNAPTIC = ("w", "d", "t")
 TARGETS = ("dw", "dd", "dt")
-DEPENDENCIES = {"x0": 0, "y0": 1, "u": 2}
+DEPENDENCIES = ("x0", "y0", "u")
 SIGNS = {"mixed": 0, "excitatory": 1, "inhibitory": 2}
 
-# columns of RuleTables.rules
+PRE, POST, VALUES = range(3)
+"""What a factor hangs on: the pre neuron, the post neuron, the values of the synapse."""
+
+# a rule: what it is, its memory, and two sides
 (
-    R_EPOCH, R_THIRD, R_SIGN, R_FIRST, R_LAST, R_PERIOD, R_PRE_N, R_POST_N, R_X, R_Y, R_TX, R_TY, R_SYNAPSES
-) = range(13)  # fmt: skip
-# columns of RuleTables.products and .factors
-Q_TARGET, Q_DEPENDENCY, Q_MANT, Q_EXP, Q_SHIFT, Q_FIRST, Q_LAST, Q_SYNAPTIC, Q_CROSSED = range(9)
-F_VARIABLE, F_CONSTANT, F_SIGN, F_LIMIT = range(4)
+    R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
+    R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_ROUNDING_AT, R_GIVEN_AT,
+    R_GIVEN_STEP, R_GIVEN_TRACE,
+) = range(21)  # fmt: skip
+R_SIDES = 21
+# the pre and the post side of a rule
+(
+    S_N, S_TRACES, S_FULL, S_WHOLE, S_KEEPS, S_TRACES_AT, S_TIMES_AT, S_DECAY_AT, S_IMPULSE_AT, S_DRAWN_DECAY_AT,
+    S_DRAWN_IMPULSE_AT, S_DRAWN_EARLY_AT, S_LIVE, S_SPIKED, S_IN_ROW, S_LIST_AT, S_REST_AT, S_SPIKED_AT, S_OWN_AT,
+    S_HISTORY_AT, S_PARTS, S_PARTS_AT,
+) = range(22)  # fmt: skip
+S_COLUMNS = 22
+R_COLUMNS = R_SIDES + 2 * S_COLUMNS
+# products and their factors; Q_PART and Q_SLOTS of the pre side, then of the post side
+Q_TARGET, Q_DEPENDENCY, Q_MANT, Q_EXP, Q_SHIFT, Q_SYNAPTIC, Q_FACTORS, Q_FACTORS_AT, Q_PART, Q_SLOTS = *range(9), 10
+Q_COLUMNS = 12
+F_OF, F_WHICH, F_CONSTANT, F_SIGN, F_LIMIT = range(5)
+F_COLUMNS = 5
 
 
 class RuleTables(NamedTuple):
-    """One row per learning connection in `rules`, its products and their factors in ranges of the other tables.
+    """What does not change: one row per learning connection in `rules`, some columns of which each state fills.
 
-    `decay` float64 (rules, 5): exp(-1 / tau) of x1, x2, y1, y2, y3, or 0 where tau is 0. `impulse` int64 (rules, 5, 2):
-    whole part and fraction in 1/256. Offsets R_X, R_Y, R_TX, R_TY, R_SYNAPSES point into the flat state arrays.
+    `products` (all rules' products, Q_COLUMNS) and `factors` (theirs, F_COLUMNS) int64. `decay` float64 (rules, 5):
+    exp(-1 / tau) of x1, x2, y1, y2, y3, or 0 where tau is 0. `impulse` int64 (rules, 5, 2): whole part and fraction
+    in 1/256.
     """
 
     rules: I64
@@ -46,51 +65,102 @@ class RuleTables(NamedTuple):
     impulse: I64
 
 
-class RandomNumbers(NamedTuple):
-    """Random numbers of every rule for a stretch of steps, each (rules, steps); `weight` counts epochs, not steps."""
-
-    x_decay: F64
-    x_impulse: I64
-    y_decay: F64
-    y_impulse: I64
-    y_impulse_early: I64
-    weight: F64
-
-
 def build_rule_tables(connections: Sequence[Connection]) -> RuleTables:
     """The tables of all plastic connections, in order."""
-    rules: list[list[int]] = []
-    products: list[list[int]] = []
-    factors: list[list[int]] = []
-    decay, impulse = np.zeros((len(connections), 5)), np.zeros((len(connections), 5, 2), np.int64)
-    offsets = [0, 0, 0, 0, 0]
-    for number, c in enumerate(connections):
-        rule = c.plasticity
-        if rule is None:
-            continue
-        first, period = len(products), _period(rule, c.name)
-        for target, name in enumerate(TARGETS):
-            text = getattr(rule, name)
-            for product in parse_sum(text).products if text else ():
-                start = len(factors)
-                factors += [[VARIABLES[f.variable], f.constant, int(f.sign_of), 1 << WIDTH_BITS[f.variable]]
-                            for f in product.factors]  # fmt: skip
-                products.append([target, *_product(product, start, len(factors), rule.t_epoch)])
-        post_n, pre_n = c.weights.shape
-        sign = SIGNS[c.sign_mode or "mixed"]
-        rules.append(
-            [rule.t_epoch, int(rule.kind == "3f"), sign, first, len(products), period, pre_n, post_n, *offsets]
-        )
-        for k, size in enumerate((2 * pre_n, 3 * post_n, pre_n, post_n, pre_n * post_n)):
-            offsets[k] += size
-        for k, trace in enumerate(TRACES):
-            tau = _constant(rule, trace, "tau")
-            decay[number, k] = np.exp(-1 / tau) if tau else 0.0
-            impulse[number, k] = split_impulse(_constant(rule, trace, "impulse"))
-    return RuleTables(
-        np.array(rules, np.int64).reshape(-1, 13), np.array(products, np.int64).reshape(-1, 9),
-        np.array(factors, np.int64).reshape(-1, 4), decay, impulse,
+    learning = [(c, c.plasticity) for c in connections if c.plasticity is not None]
+    found = [_products(rule) for _, rule in learning]
+    factors = [_factor(f) for products in found for _, product in products for f in product.factors]
+    tables = RuleTables(
+        np.zeros((len(learning), R_COLUMNS), np.int64), np.zeros((sum(map(len, found)), Q_COLUMNS), np.int64),
+        np.array(factors, np.int64).reshape(-1, F_COLUMNS), np.zeros((len(learning), 5)),
+        np.zeros((len(learning), 5, 2), np.int64),
     )  # fmt: skip
+    first_product = first_factor = 0
+    for number, ((c, rule), products) in enumerate(zip(learning, found, strict=True)):
+        for k, name in enumerate(name for side in TRACES for name in side):
+            tau = _constant(rule, name, "tau")
+            tables.decay[number, k] = np.exp(-1 / tau) if tau else 0.0
+            tables.impulse[number, k] = split_impulse(_constant(rule, name, "impulse"))
+        _fill_rule(tables, number, c, rule, products)
+        last = first_product + len(products)
+        tables.rules[number, R_PRODUCTS_AT] = address(tables.products) + first_product * Q_COLUMNS * 8
+        for row, (target, product) in zip(tables.products[first_product:last], products, strict=True):
+            _fill_product(row, target, product)
+            row[Q_FACTORS_AT] = address(tables.factors) + first_factor * F_COLUMNS * 8
+            first_factor += len(product.factors)
+        _divide_parts(tables.rules[number], tables.products[first_product:last], products)
+        first_product = last
+    return tables
+
+
+def sides_of(row: I64) -> I64:
+    """The pre and the post side of a rule, int64 (2, S_COLUMNS), a view of its row."""
+    return row[R_SIDES:].reshape(2, S_COLUMNS)
+
+
+def _fill_rule(
+    tables: RuleTables, number: int, c: Connection, rule: Plasticity, products: list[tuple[int, Product]]
+) -> None:
+    row = tables.rules[number]
+    row[R_EPOCH], row[R_THIRD], row[R_SIGN] = rule.t_epoch, rule.kind == "3f", SIGNS[c.sign_mode or "mixed"]
+    row[R_POST_N], row[R_PRE_N] = c.weights.shape
+    row[R_PERIOD], row[R_PRODUCTS] = _period(rule, c.name), len(products)
+    for target, product in products:
+        row[R_TARGETS] |= 1 << target
+        row[R_READS] |= 1 << target
+        row[R_DEPENDENCIES] |= 1 << DEPENDENCIES.index(product.dependency)
+        for f in product.factors:
+            row[R_READS] |= 1 << SYNAPTIC.index(f.variable) if f.variable in SYNAPTIC else 0
+    sides = sides_of(row)
+    sides[:, S_N], sides[:, S_TRACES] = (row[R_PRE_N], row[R_POST_N]), (2, 3)
+    sides[:, S_KEEPS], sides[:, S_WHOLE] = (1, not row[R_THIRD]), (0, 1)
+    for side, first in zip(sides, (0, 2), strict=True):
+        side[S_DECAY_AT] = address(tables.decay) + (5 * number + first) * 8
+        side[S_IMPULSE_AT] = address(tables.impulse) + (5 * number + first) * 16
+
+
+def _fill_product(row: I64, target: int, product: Product) -> None:
+    row[Q_TARGET], row[Q_DEPENDENCY] = target, DEPENDENCIES.index(product.dependency)
+    row[Q_MANT], row[Q_EXP] = product.mant, product.exp + 7
+    row[Q_SHIFT] = min(product.shift, 31)  # beyond 31 bits, numbers of 32 bits have nothing left but their sign
+    row[Q_FACTORS], row[Q_SYNAPTIC] = len(product.factors), any(f.variable in SYNAPTIC for f in product.factors)
+
+
+def _divide_parts(rule: I64, rows: I64, products: list[tuple[int, Product]]) -> None:
+    """Give each product its places among the parts of both sides."""
+    for k, side in enumerate(sides_of(rule)):
+        for row, (_, product) in zip(rows, products, strict=True):
+            row[Q_SLOTS + k] = _slots(product, k, int(rule[R_EPOCH]))
+            row[Q_PART + k] = side[S_PARTS]
+            side[S_PARTS] += row[Q_SLOTS + k] * side[S_N]
+            side[S_FULL] |= _always(product, k)
+
+
+def _products(rule: Plasticity) -> list[tuple[int, Product]]:
+    texts = [(target, getattr(rule, name)) for target, name in enumerate(TARGETS)]
+    return [(target, product) for target, text in texts if text for product in parse_sum(text).products]
+
+
+def _factor(f: Factor) -> list[int]:
+    """What it hangs on; which trace (-1: the gate x0 or y0) or value it reads; constant, sgn, 2^bits."""
+    limit = 1 << WIDTH_BITS[f.variable]
+    if f.variable in SYNAPTIC:
+        return [VALUES, SYNAPTIC.index(f.variable), f.constant, int(f.sign_of), limit]
+    side = PRE if f.variable[0] == "x" else POST
+    which = -1 if f.variable in GATES else TRACES[side].index(f.variable)
+    return [side, which, f.constant, int(f.sign_of), limit]
+
+
+def _slots(product: Product, side: int, epoch: int) -> int:
+    """Values that a product's part on a side has: 1, or one per step that the other side's spike may be at."""
+    crossed = product.dependency == GATES[1 - side] and any(f.variable in TRACES[side] for f in product.factors)
+    return epoch + 1 if crossed and epoch > 1 else 1
+
+
+def _always(product: Product, side: int) -> bool:
+    """Whether a product's part on a side is other than 0 where no neuron has spiked and traces are 0."""
+    mine = [f for f in product.factors if f.variable in TRACES[side] or f.variable == GATES[side]]
+    return product.dependency != GATES[side] and all(f.constant != 0 for f in mine)
 
 
 def _constant(rule: Plasticity, trace: str, part: str) -> float:
@@ -110,78 +180,3 @@ def _period(rule: Plasticity, name: str) -> int:
         )  # fmt: skip
     k = found.pop() if found else 0
     return 1 << (k or 0)
-
-
-def _product(product: Product, first: int, last: int, epoch: int) -> list[int]:
-    synaptic = any(f.variable in "wdt" for f in product.factors)
-    crossed = epoch > 1 and product.dependency == "y0" and any(f.variable in ("x1", "x2") for f in product.factors)
-    return [
-        DEPENDENCIES[product.dependency], product.mant, product.exp + 7, product.shift, first, last,
-        int(synaptic), int(crossed),
-    ]  # fmt: skip
-
-
-class RandomStreams:
-    """The generators of all rules, drawn as Lava draws them (`magma/core/learning/random.py`).
-
-    Per connection PCG64 with seeds rng_seed (x decay), +1 (x impulse), +2 (y decay), +3 (y impulse): one number at
-    the start, two per step; weight rounding always has seed 2, one number at the start and one per epoch.
-    """
-
-    def __init__(self, connections: Sequence[Connection]) -> None:
-        self._rules = [c.plasticity for c in connections if c.plasticity is not None]
-        self._traces = [[np.random.default_rng(rule.rng_seed + k) for k in range(4)] for rule in self._rules]
-        self._weight = [np.random.default_rng(2) for _ in self._rules]
-        for generators in self._traces:
-            for k, generator in enumerate(generators):
-                _draw(generator, k, 1)
-        for generator in self._weight:
-            generator.random(1)
-
-    def states(self) -> list[list[int]]:
-        """The state of every generator: PCG64's state and increment of 128 bits, and the half of a draw it keeps."""
-        found = []
-        for generator in self._generators():
-            state = generator.bit_generator.state
-            found.append([*(int(v) for v in state["state"].values()), state["has_uint32"], state["uinteger"]])
-        return found
-
-    def restore(self, states: Sequence[Sequence[int]]) -> None:
-        """Put the generators into the states of `states`; ValueRangeError where they cannot be."""
-        generators = self._generators()
-        limits = (2**128, 2**128, 2, 2**32)
-        if [len(row) for row in states] != [4] * len(generators) or any(
-            not 0 <= value < limit for row in states for value, limit in zip(row, limits, strict=True)
-        ):
-            raise ValueRangeError("states that generators cannot have", where="random streams")
-        for generator, (state, increment, has, half) in zip(generators, states, strict=True):
-            if generator.bit_generator.state["state"]["inc"] != increment:
-                raise ValueRangeError("a generator of another seed", where="random streams")
-            generator.bit_generator.state = {
-                "bit_generator": "PCG64", "state": {"state": state, "inc": increment}, "has_uint32": has,
-                "uinteger": half,
-            }  # fmt: skip
-
-    def _generators(self) -> list[np.random.Generator]:
-        return [g for row in self._traces for g in row] + self._weight
-
-    def draw(self, first: int, last: int) -> RandomNumbers:
-        """The numbers for steps `first` to `last` (from 1, `last` included); must be called in order."""
-        steps = last - first + 1
-        drawn = [[_draw(g, k, 2 * steps) for k, g in enumerate(row)] for row in self._traces]
-        epochs = [last // r.t_epoch - (first - 1) // r.t_epoch for r in self._rules]
-        weight = np.zeros((len(self._rules), max(epochs, default=0)))
-        for row, generator, count in zip(weight, self._weight, epochs, strict=True):
-            row[:count] = generator.random(count)
-
-        def late(k: int) -> F64:
-            return np.array([row[k][1::2] for row in drawn]).reshape(len(drawn), steps)
-
-        early = np.array([row[3][0::2] for row in drawn]).reshape(len(drawn), steps)
-        x_impulse, y_impulse = late(1).astype(np.int64), late(3).astype(np.int64)
-        return RandomNumbers(late(0), x_impulse, late(2), y_impulse, early.astype(np.int64), weight)
-
-
-def _draw(generator: np.random.Generator, stream: int, count: int) -> F64 | I64:
-    """Decay streams are uniform in [0, 1), impulse streams integers in 0..127."""
-    return generator.integers(0, 128, size=count, dtype=int) if stream % 2 else generator.random(count)

@@ -17,10 +17,10 @@ from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import Learning, advance_frozen, advance_learning
+from neurotrain_hw.simulator.kernels import advance_frozen, advance_learning
 from neurotrain_hw.simulator.layout import I32, I64, build_layout
+from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
-from neurotrain_hw.simulator.rule_tables import RandomStreams
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.snapshot import Snapshot, read_snapshot, write_snapshot
 from neurotrain_hw.simulator.state import State
@@ -49,7 +49,7 @@ class Session:
 
     def restart(self) -> None:
         """Back to step 0, with the bits of a fresh session, in the memory that this one has."""
-        self._state.reset()
+        self._state.reset(self._initial)
         self._streams = RandomStreams(self._connections)
 
     def frozen(self, *, record: Sequence[str] | None = None) -> Session:
@@ -129,15 +129,13 @@ class Session:
         recording = self._recording
         recording.begin()
         run = _run_row(state, recording, before)
-        plasticity: Learning | int = 0
         if learning:
-            numbers = self._streams.draw(before + 1, last)
-            plasticity = Learning(self._layout.rules, state.plastic, numbers, third, state.learning)
+            state.rules.feed(self._streams.draw(before + 1, last), third)
         advance = advance_learning if learning else advance_frozen
         done = before + 1
         with nullcontext() if advance.overloads else announced():
             while done <= last:
-                done = advance(address(run), done, last, plasticity)
+                done = advance(address(run), done, last)
                 if done <= last:
                     recording.grow()
         state.step = last
@@ -241,5 +239,5 @@ def _run_row(state: State, recording: Recording, before: int) -> I64:
     row[t.X_SPIKES], row[t.X_SPIKES_AT] = len(recording.events), address(recording.events)
     row[t.X_PROBES], row[t.X_PROBES_AT] = len(recording.probes), address(recording.probes)
     row[t.X_SCRATCH_AT], row[t.X_PLASTIC_AT] = state.scratch_at, address(state.plastic.w)
-    row[t.X_OFFSET] = before
+    row[t.X_OFFSET], row[t.X_RULES_AT] = before, address(state.rules.rows)
     return row

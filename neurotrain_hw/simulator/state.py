@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,28 +13,11 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.layout import ALIGN, I32, I64, Layout, block_starts
+from neurotrain_hw.simulator.rule_memory import Plastic, RuleMemory, start_plastic
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
 
 _KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES]
 """Columns of the populations' table that change during a run and hold no addresses."""
-
-
-class Plastic(NamedTuple):
-    """State of the learning connections, at the offsets of the rule tables.
-
-    `w`, `tag_1`, `tag_2` int32 per synapse, row by row of pre neuron; `x` (2 per pre neuron), `y` (3 per post neuron)
-    traces; `tx`, `ty` spike times within the epoch; `below`: per rule, whether a tag_1 stands at -257, below what the
-    accumulator holds.
-    """
-
-    w: I32
-    tag_1: I32
-    tag_2: I32
-    x: I32
-    y: I32
-    tx: I32
-    ty: I32
-    below: npt.NDArray[np.bool_]
 
 
 class State:
@@ -65,19 +48,18 @@ class State:
             table[first:].reshape(-1, t.C_COLUMNS),
         )
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
-        self.plastic, self._initial = _plastic(layout, plastic), plastic
-        self._begin(table)
+        self._begin(table, plastic)
 
-    def reset(self) -> None:
-        """Back to step 0."""
+    def reset(self, plastic: tuple[I32, I32, I32]) -> None:
+        """Back to step 0, with these initial weights and tags."""
         self.step = 0
         self._room[:] = 0
-        self._begin(self._block("table", np.int64))
         self.learning[:] = 0
-        if len(self.learning):
-            self.plastic = _plastic(self.layout, self._initial)
+        self._begin(self._block("table", np.int64), plastic)
 
-    def _begin(self, table: I64) -> None:
+    def _begin(self, table: I64, plastic: tuple[I32, I32, I32]) -> None:
+        self.plastic = start_plastic(self.layout.rules, plastic)
+        self.rules = RuleMemory(self.layout.rules, self.plastic, self.learning)
         table[:] = self._table
         for offset, values in self.layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values
@@ -116,7 +98,7 @@ class State:
         return {
             "words": self.words, "marks": self.marks, "totals": self.totals, "learning": self.learning,
             "populations": self.populations[:, _KEPT], "events": self.connections[:, t.C_EVENTS],
-            **self.plastic._asdict(), "below": self.plastic.below.astype(np.uint8),
+            **self.plastic._asdict(),
         }  # fmt: skip
 
     def restore(self, parts: Mapping[str, npt.NDArray[Any]], step: int) -> None:
@@ -140,20 +122,3 @@ class State:
     def _block(self, name: str, kind: type[Any]) -> npt.NDArray[Any]:
         start = self._starts[name]
         return self._room[start : start + self.layout.sizes[name]].view(kind)
-
-
-def _plastic(layout: Layout, initial: tuple[I32, I32, I32]) -> Plastic:
-    rules = layout.rules.rules
-    if not len(rules):
-        return _NOTHING_PLASTIC
-    pre_n, post_n = (int(rules[:, k].sum()) for k in (R_PRE_N, R_POST_N))
-    synapses, tag_1, tag_2 = (part.copy() for part in initial)
-    zeros = {"x": 2 * pre_n, "y": 3 * post_n, "tx": pre_n, "ty": post_n}
-    return Plastic(
-        synapses, tag_1, tag_2, **{k: np.zeros(n, np.int32) for k, n in zeros.items()},
-        below=np.zeros(len(rules), np.bool_),
-    )  # fmt: skip
-
-
-_NONE = np.zeros(0, np.int32)
-_NOTHING_PLASTIC = Plastic(_NONE, _NONE, _NONE, _NONE, _NONE, _NONE, _NONE, np.zeros(0, np.bool_))

@@ -1,84 +1,194 @@
 """Traces of the learning engine: spike times within an epoch, impulses, decay, and the third factors that arrive.
 
-Compiled; exact against Lava's `LearningConnectionModelBitApproximate` (`magma/core/model/py/connection.py`).
+Compiled; exact against Lava's `LearningConnectionModelBitApproximate` (`magma/core/model/py/connection.py`). The two
+sides of a rule, pre and post, are rows of the same columns (`rule_tables`). At the end of an epoch a side lists the
+neurons that can take part; everything after works on these alone, in their order in the list.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N, R_THIRD, R_TX, R_TY, R_X, R_Y
-from neurotrain_hw.simulator.tables import P_ACTIVE_AT, P_COLUMNS, P_MODULATED, P_SENDING, P_THIRD_AT
-from neurotrain_hw.simulator.views import inlined, kernel, wide, words
+from neurotrain_hw.simulator.rule_tables import (
+    R_COUNTS_AT,
+    R_EPOCH,
+    R_GIVEN_AT,
+    R_GIVEN_STEP,
+    R_GIVEN_TRACE,
+    R_SIDES,
+    R_THIRD,
+    S_COLUMNS,
+    S_DECAY_AT,
+    S_DRAWN_DECAY_AT,
+    S_DRAWN_EARLY_AT,
+    S_DRAWN_IMPULSE_AT,
+    S_FULL,
+    S_HISTORY_AT,
+    S_IMPULSE_AT,
+    S_IN_ROW,
+    S_KEEPS,
+    S_LIST_AT,
+    S_LIVE,
+    S_N,
+    S_OWN_AT,
+    S_REST_AT,
+    S_SPIKED,
+    S_SPIKED_AT,
+    S_TIMES_AT,
+    S_TRACES,
+    S_TRACES_AT,
+    S_WHOLE,
+)
+from neurotrain_hw.simulator.tables import (
+    BLOCK,
+    P_ACTIVE_AT,
+    P_COLUMNS,
+    P_MODULATED,
+    P_SENDING,
+    P_THIRD_AT,
+)
+from neurotrain_hw.simulator.views import inlined, kernel, reals, wide, words
 
 L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
-"""Columns of `Counts.learning`, the counters of a learning connection."""
+"""Columns of the counters of a learning connection."""
 
 
 @kernel
-def see_spikes(tables, r, plastic, pre_at, post_at, recorded, t, k, numbers):
+def see_spikes(rule_at, pre_at, post_at, t, k):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
-    rule, impulse = tables.rules[r], tables.impulse
-    n_pre, n_post, epoch = rule[R_PRE_N], rule[R_POST_N], rule[R_EPOCH]
-    now = (t - 1) % epoch + 1
-    xs, ys, txs, tys = plastic.x, plastic.y, plastic.tx, plastic.ty
-    x, y, tx, ty = rule[R_X], rule[R_Y], rule[R_TX], rule[R_TY]
-    pre, post = wide(pre_at, P_COLUMNS), wide(post_at, P_COLUMNS)
-    spiking = words(pre[P_ACTIVE_AT], pre[P_SENDING])
-    for a in range(pre[P_SENDING]):
-        j = spiking[a]
-        if txs[tx + j] > 0:
-            for v in range(2):
-                at = x + v * n_pre + j
-                xs[at] = _impulse(xs[at], impulse[r, v, 0], impulse[r, v, 1], 0)
-        txs[tx + j] = now
-    early = numbers.y_impulse_early[r, k]
-    spiking = words(post[P_ACTIVE_AT], post[P_SENDING])
-    for a in range(post[P_SENDING]):
-        i = spiking[a]
-        if tys[ty + i] > 0:
-            for v in range(3):
-                at = y + v * n_post + i
-                ys[at] = _impulse(ys[at], impulse[r, 2 + v, 0], impulse[r, 2 + v, 1], early)
-        tys[ty + i] = now
+    rule = wide(rule_at, R_SIDES)
+    now = np.int32((t - 1) % rule[R_EPOCH] + 1)
+    for s in range(2):
+        side = wide(rule_at + (R_SIDES + s * S_COLUMNS) * 8, S_COLUMNS)
+        population = wide(post_at if s == 1 else pre_at, P_COLUMNS)
+        spiking, times = words(population[P_ACTIVE_AT], population[P_SENDING]), words(side[S_TIMES_AT], side[S_N])
+        again = now > 1 and side[S_KEEPS] != 0  # third factors replace what an early impulse would change
+        random = wide(side[S_DRAWN_EARLY_AT], k + 1)[k] if again and side[S_DRAWN_EARLY_AT] != 0 else 0
+        for a in range(population[P_SENDING]):
+            j = spiking[a]
+            if again and times[j] > 0:
+                impulses = wide(side[S_IMPULSE_AT], 2 * side[S_TRACES])
+                for v in range(side[S_TRACES]):
+                    trace = words(side[S_TRACES_AT] + v * side[S_N] * 4, side[S_N])
+                    size = np.int32(impulses[2 * v] + (1 if random < impulses[2 * v + 1] else 0))
+                    trace[j] = _lifted(trace[j], size)
+            times[j] = now
     if rule[R_THIRD]:
-        third, modulated = words(post[P_THIRD_AT], n_post), post[P_MODULATED] != 0
-        given = k < recorded.shape[2]
-        for i in range(n_post):
-            for v in range(3):
-                value = recorded[r, v, k, i] if given and not modulated else np.int32(0)
-                if modulated and v < 2:
-                    value = max(third[i] if v == 0 else -third[i], np.int32(0))
-                ys[y + v * n_post + i] = value
+        _take_third(rule, wide(rule_at + (R_SIDES + S_COLUMNS) * 8, S_COLUMNS), wide(post_at, P_COLUMNS), k)
 
 
 @kernel
-def history(traces, times, decay, impulse, epoch, random_decay, random_impulse, counts):
-    """Traces at every step of the epoch, int32 (epoch + 1, traces, n): `arithmetic.decay_trace`, `.add_impulse`."""
-    kinds, n = decay.size, times.size
-    out = np.zeros((epoch + 1, kinds, n), np.int32)
-    for v in range(kinds):
-        used = decay[v] != 0.0 or impulse[v, 0] != 0 or impulse[v, 1] != 0
+def _take_third(rule, side, post, k):
+    """y1, y2 and y3 as the post neurons form them (M as max(M, 0) and max(-M, 0)), as they are given, or 0."""
+    n, modulated, given = side[S_N], post[P_MODULATED] != 0, rule[R_GIVEN_AT] != 0
+    for v in range(3):
+        trace = words(side[S_TRACES_AT] + v * n * 4, n)
+        if modulated and v < 2:
+            third, sign = words(post[P_THIRD_AT], n), np.int32(1 if v == 0 else -1)
+            for i in range(n):
+                trace[i] = max(np.int32(third[i] * sign), np.int32(0))
+        elif given and not modulated:
+            values = words(rule[R_GIVEN_AT] + v * rule[R_GIVEN_TRACE] + k * rule[R_GIVEN_STEP], n)
+            for i in range(n):
+                trace[i] = values[i]
+        else:
+            for i in range(n):
+                trace[i] = 0
+
+
+@kernel
+def gather(side_at, every):
+    """List the neurons with a trace that is not 0 or a spike in this epoch, those that spiked first; or all.
+
+    A side whose neurons lie side by side in memory (S_WHOLE) lists all of them, in order (S_IN_ROW), once a quarter
+    is due. S_SPIKED_AT holds where in the list those that spiked are.
+    """
+    side = wide(side_at, S_COLUMNS)
+    n, full = side[S_N], every or side[S_FULL] != 0
+    live_at, rest_at, times_at = side[S_LIST_AT], side[S_REST_AT], side[S_TIMES_AT]
+    live, rest, spiked = words(live_at, n), words(rest_at, n), words(side[S_SPIKED_AT], n)
+    first = others = 0
+    for start in range(0, n, BLOCK):
+        count = min(BLOCK, n - start)
+        times, some = words(times_at + start * 4, count), words(side[S_OWN_AT], count)
+        found = np.int32(0)
+        for i in range(count):
+            some[i] = times[i]
+            found = np.int32(found | times[i])
+        for v in range(side[S_TRACES]):
+            trace = words(side[S_TRACES_AT] + (v * n + start) * 4, count)
+            for i in range(count):
+                some[i] |= trace[i]
+                found = np.int32(found | trace[i])
+        if found == 0 and not full:
+            continue
+        for i in range(count):
+            now = times[i] > 0
+            live[first] = rest[others] = start + i
+            first += now
+            others += (some[i] != 0 or full) and not now
+    total = first + others
+    side[S_SPIKED], side[S_IN_ROW], side[S_LIVE] = first, side[S_WHOLE] != 0 and (full or total * 4 > n), total
+    if side[S_IN_ROW]:
+        for a in range(first):
+            spiked[a] = live[a]
         for i in range(n):
-            value = traces[v * n + i]
-            out[0, v, i] = value
-            if value == 0 and times[i] == 0:
-                continue
-            if used:
-                counts[L_TRACES] += 1
-            for step in range(1, epoch + 1):
-                z = decay[v] * value
-                whole = math.floor(z)
-                value = np.int64(whole) + (1 if random_decay < z - whole else 0)
-                if times[i] == step:
-                    value = _impulse(value, impulse[v, 0], impulse[v, 1], random_impulse)
-                out[step, v, i] = value
-    return out
+            live[i] = i
+        side[S_LIVE] = n
+    else:
+        for a in range(first):
+            spiked[a] = a
+        for a in range(others):
+            live[first + a] = rest[a]
+
+
+@kernel
+def close_traces(rule_at, side_at, k):
+    """The listed neurons' traces at every step of the epoch that ends, their spike times, and what is kept of both.
+
+    S_HISTORY_AT: int32 (epoch + 2, traces, n): at the steps 0 to epoch, and at the neuron's own spike.
+    Formulas: `arithmetic.decay_trace`, `.add_impulse`.
+    """
+    rule, side = wide(rule_at, R_SIDES), wide(side_at, S_COLUMNS)
+    n, live, kinds, epoch = side[S_N], side[S_LIVE], side[S_TRACES], rule[R_EPOCH]
+    index, own, times = words(side[S_LIST_AT], live), words(side[S_OWN_AT], live), words(side[S_TIMES_AT], n)
+    for a in range(live):
+        own[a] = times[index[a]]
+        times[index[a]] = 0
+    decays, impulses = reals(side[S_DECAY_AT], kinds), wide(side[S_IMPULSE_AT], 2 * kinds)
+    random, drawn = reals(side[S_DRAWN_DECAY_AT], k + 1)[k], wide(side[S_DRAWN_IMPULSE_AT], k + 1)[k]
+    updates = np.int32(0)
+    for v in range(kinds):
+        decay, step_at = decays[v], side[S_HISTORY_AT] + v * n * 4
+        if decay == 0.0 and impulses[2 * v] == 0 and impulses[2 * v + 1] == 0:
+            continue  # it is 0, and so is its history
+        trace, before = words(side[S_TRACES_AT] + v * n * 4, n), words(step_at, live)
+        size = np.int32(impulses[2 * v] + (1 if drawn < impulses[2 * v + 1] else 0))
+        for a in range(live):
+            before[a] = trace[index[a]]
+        for a in range(live):
+            updates = np.int32(updates + np.int32(before[a] != 0 or own[a] != 0))
+        for step in range(1, epoch + 1):
+            before, after = words(step_at, live), words(step_at + kinds * n * 4, live)
+            step_at += kinds * n * 4
+            for a in range(live):
+                exact = decay * before[a]
+                whole = np.int32(exact)
+                whole = np.int32(whole - np.int32(whole > exact))
+                value = np.int32(whole + np.int32(random < exact - whole))
+                after[a] = _lifted(value, size) if own[a] == np.int32(step) else value
+        if side[S_KEEPS]:
+            after = words(step_at, live)
+            for a in range(live):
+                trace[index[a]] = after[a]
+        if epoch > 1:
+            at_spike, every_step = words(step_at + kinds * n * 4, live), words(side[S_HISTORY_AT], 1 << 40)
+            for a in range(live):
+                at_spike[a] = every_step[(own[a] * kinds + v) * n + a]
+    wide(rule[R_COUNTS_AT], 5)[L_TRACES] += updates
 
 
 @inlined
-def _impulse(value, whole, fraction, random):
-    """`arithmetic.add_impulse`."""
-    return min(max(value + whole + (1 if random < fraction else 0), 0), 127)
+def _lifted(value, size):
+    """A trace after an impulse."""
+    return min(max(np.int32(value + size), np.int32(0)), np.int32(127))

@@ -61,3 +61,6 @@ words = _view_of(types.int32, "words")
 
 wide = _view_of(types.int64, "wide")
 """int64 (n,) at an address."""
+
+reals = _view_of(types.float64, "reals")
+"""float64 (n,) at an address."""

@@ -128,7 +128,7 @@ def test_a_network_that_does_not_fit_is_the_first_thing_said(chip: MakeChip) -> 
 def test_bptt_on_a_processor_fits_until_its_history_does_not() -> None:
     """SpiNNaker 2: 148 cores of 98,304 bytes; per step 202 spikes and 138 membranes of 32 bits, 4,618 bits."""
     chip, rule = load_chip("spinnaker2"), load_rule("bptt")
-    fixed = 9472 * 8 + 138 * 64 + 9472 * 16
+    fixed = 9472 * 8 + 138 * 64 + 2 * 5 * 32 + 9472 * 16  # each layer has five parameters
     longest = (148 * 98304 * 8 - fixed) // 4618
     assert audit(rule, DIGITS, chip, steps=longest).outcome == Outcome.PROCESSOR
     assert audit(rule, DIGITS, chip, steps=longest + 1).outcome == Outcome.DOES_NOT_FIT

@@ -47,11 +47,8 @@ def test_the_audit_counts_the_bits_that_placement_counts() -> None:
     for row in memory_rows(placed, chip):
         mapped[row.purpose] = mapped.get(row.purpose, 0) + row.need_bits
     needs = memory_needs(load_rule("eprop-random"), NetworkShape.from_program(_program()), chip, steps=1)
-    need = {n.purpose: n.bits or 0 for n in needs}
-    assert mapped["weights"] == need["weights"] + need["wider weights"] + need["feedback matrix"]
-    assert mapped["neuron state (u, v)"] == need["neuron state"]
-    assert mapped["pre traces"] + mapped["post traces"] == need["traces"] + need["third factors"]
-    assert mapped["modulator state"] == need["modulators (error)"] + need["modulators (signal)"]
+    assert {n.purpose: n.bits for n in needs} == mapped
+    assert set(mapped) >= {"weights", "wider weights", "feedback matrix", "pre traces", "third factors"}
 
 
 def test_a_connection_to_nowhere_is_refused() -> None:

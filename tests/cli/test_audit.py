@@ -16,7 +16,7 @@ app.command()(audit)
 def test_a_rule_that_runs_natively_ends_with_0() -> None:
     result = runner.invoke(app, ["--rule", "eprop-random", "--model", "digits-fc", "--target", "loihi2"])
     assert result.exit_code == 0
-    assert "runs natively" in result.stdout and "feedback matrix" in result.stdout
+    assert "runs natively" in result.stdout and "third factors" in result.stdout
 
 
 def test_a_rule_that_cannot_run_there_ends_with_1_and_says_why() -> None:

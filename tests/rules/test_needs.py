@@ -42,7 +42,7 @@ def test_reward_stdp_needs_one_tag_and_two_random_numbers() -> None:
 def test_bptt_keeps_every_step_and_a_gradient_per_weight() -> None:
     needs = needs_of(load_rule("bptt"))
     assert needs.growth == "linear" and needs.history == ("spikes", "membranes")
-    assert needs.bits_per_synapse() == 16 and needs.form is None and needs.operations == {}
+    assert needs.bits_per_synapse() == 16 and needs.form is None and needs.operations == {"u": Operations(2, 2)}
 
 
 @pytest.mark.parametrize(

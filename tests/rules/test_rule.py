@@ -11,13 +11,28 @@ import numpy as np
 import pytest
 
 from neurotrain_hw.errors import FormatError, RuleSyntaxError, UnknownNameError, UnsupportedError, ValueRangeError
-from neurotrain_hw.rules import SAMPLED, Modulation, Trace, load_rule, parse_rule, parse_sum, rule_names
+from neurotrain_hw.rules import (
+    COMPUTERS,
+    LEARNING_SIGNALS,
+    SAMPLED,
+    Modulation,
+    Trace,
+    load_rule,
+    parse_rule,
+    parse_sum,
+    rule_names,
+)
 from neurotrain_hw.trainers import settings
 
-LIBRARY = ("bptt", "decolle", "delta", "drtp", "eprop", "eprop-random", "pair-stdp", "reward-stdp", "triplet-stdp")
+LIBRARY = (
+    "bcm", "bptt", "decolle", "delta", "dfa", "drtp", "emstdp", "eprop", "eprop-adaptive", "eprop-alif",
+    "eprop-alif-filtered", "eprop-filtered", "eprop-random", "es-d-rtrl", "etlp", "forward-forward", "hebb",
+    "node-perturbation", "oja", "ostl", "osttp", "ottt", "pair-stdp", "pes", "reward-stdp", "reward-stdp-immediate",
+    "s-tllr", "sdsp", "sign-dfa", "soel", "triplet-stdp", "weight-dependent-stdp",
+)  # fmt: skip
 
 
-def test_the_library_has_nine_rules() -> None:
+def test_these_rules_are_in_the_library() -> None:
     assert tuple(rule_names()) == LIBRARY
 
 
@@ -34,6 +49,9 @@ def test_every_rule_says_when_each_factor_is_read_and_where_it_comes_from(name: 
     assert set(rule.variables) - {"x0", "y0"} <= set(rule.sampling)
     assert set(rule.sampling.values()) <= set(SAMPLED)
     assert rule.engines or rule.note, "a rule that nothing runs says what is missing"
+    assert rule.kind is None or rule.approximate, "integers depart from every source somewhere"
+    assert rule.modulation.signal in ("none", *LEARNING_SIGNALS) and rule.modulation.computed_by in COMPUTERS
+    assert (rule.modulation.computed_by == "nobody") == (rule.modulation.signal == "none")
 
 
 def test_the_trainer_and_the_definition_have_the_same_constants() -> None:
@@ -123,6 +141,21 @@ def _document() -> dict[str, object]:
         ({"sampling": {"x1": "after-spike"}}, r"my.toml: sampling.y1: not said when this factor is read"),
         ({"modulation": {"psi": "box"}}, r"my.toml: modulation.psi: a pseudo-derivative without a learning signal"),
         ({"modulation": {"signal": "reward"}}, r"my.toml: modulation.signal: a 2f rule with the signal 'reward'"),
+        ({"modulation": {"formed": "given"}}, r"my.toml: modulation.formed: 'given' in a rule of kind 2f"),
+        ({"modulation": {"computed_by": "magic"}}, r"my.toml: modulation.computed_by: got 'magic'"),
+        ({"runs_on": "processor"}, r"my.toml: runs_on: 'processor' for a rule of kind 2f"),
+        ({"operations": {"u": {"multiplications": 1, "additions": 1}}}, r"my.toml: operations: those of a sum"),
+        ({"operations": {"u": {"multiplications": 1}}}, r"my.toml: operations.u.additions: this key is missing"),
+        ({"pre_bits": {"trace": 0}}, r"my.toml: pre_bits.trace: got 0 \(expected a whole number of at least 1\)"),
+        (
+            {"traces": {"x1": {"impulse": 500, "tau": 9}, "y1": {"impulse": 1, "tau": 9}}},
+            r"traces.x1: an impulse of 500",
+        ),
+        (
+            {"sampling": {"x1": "before-spike", "y1": "after-spike"}},
+            r"sampling.x1: the engine does not read it 'before-",
+        ),
+        ({"sampling": {"x1": "per-sample", "y1": "after-spike"}}, r"x1: .*It reads it: after-spike, epoch-end"),
     ],
 )
 def test_a_malformed_file_is_refused_with_its_key(change: dict[str, object], message: str) -> None:
@@ -134,6 +167,26 @@ def test_a_fault_in_a_sum_is_shown_with_file_key_and_column() -> None:
     with pytest.raises(RuleSyntaxError, match=r"my.toml: dw: '\*\*' is no operator at column 4") as caught:
         parse_rule(_document() | {"dw": "x0**2"}, name="my", where="my.toml")
     assert str(caught.value).splitlines()[1:3] == ["  x0**2", "     ^"]
+
+
+def test_a_fault_in_a_sum_over_several_lines_is_shown_with_its_line() -> None:
+    document = _document() | {"dw": "2^-2*y0*x1\n  - 2^-2*x0*y4"}
+    with pytest.raises(RuleSyntaxError, match=r"my.toml: dw: 'y4' is unknown here at line 2, column 13") as caught:
+        parse_rule(document, name="my", where="my.toml")
+    assert str(caught.value).splitlines()[1:3] == ["    - 2^-2*x0*y4", "              ^"]
+    assert (
+        parse_rule(document | {"dw": "2^-2*y0*x1\n  - 2^-2*x0*y1"}, name="my", where="").dw == load_rule("pair-stdp").dw
+    )
+
+
+def test_in_a_long_epoch_a_trace_is_read_as_its_gate_says() -> None:
+    rule = load_rule("pair-stdp")
+    with pytest.raises(ValueRangeError, match=r"sampling.x1: the engine does not read it 'epoch-end'"):
+        replace(rule, t_epoch=4, sampling={"x1": "epoch-end", "y1": "after-spike"})
+    swept = parse_sum("2^-2*u0*x1*y1")
+    with pytest.raises(ValueRangeError, match=r"sampling.x1: the engine does not read it 'after-spike'"):
+        replace(rule, t_epoch=4, dw=swept)
+    replace(rule, t_epoch=4, dw=swept, sampling={"x1": "epoch-end", "y1": "epoch-end"})
 
 
 def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:

@@ -28,10 +28,17 @@ def test_random_rules_agree(seed: int) -> None:
     _compare(seed, t_epoch=None)
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_random_rules_agree_on_wide_networks(seed: int) -> None:
+    _compare(seed, t_epoch=None, wide=True)
+
+
 @pytest.mark.slow
 def test_many_random_rules_agree() -> None:
     for seed in range(1000, 2000):
         _compare(seed, t_epoch=None)
+    for seed in range(1000, 1500):
+        _compare(seed, t_epoch=None, wide=True)
 
 
 @pytest.mark.parametrize("seed", [6, 8, 18, 23, 31, 32])
@@ -182,8 +189,8 @@ def test_two_decimations_in_one_rule_are_refused() -> None:
         simulate(program, {}, steps=3)
 
 
-def _compare(seed: int, *, t_epoch: int | None) -> None:
-    program, inputs, third, steps = random_plastic_program(seed, t_epoch=t_epoch)
+def _compare(seed: int, *, t_epoch: int | None, wide: bool = False) -> None:
+    program, inputs, third, steps = random_plastic_program(seed, t_epoch=t_epoch, wide=wide)
     reference = LearningReference(program, third).run(inputs, steps)
     run = simulate(program, _streams(inputs), steps=steps, third_factors=third, record=("h.spikes", "out.spikes"))
     for name in ("h", "out"):

@@ -1,0 +1,175 @@
+"""Changes with which a network fits that does not: each is tried by placing the changed network, or not offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from neurotrain_hw.chips import Chip
+from neurotrain_hw.compiler.fill import fill, fits
+from neurotrain_hw.compiler.narrow import narrowed, with_generated_feedback
+from neurotrain_hw.errors import CapacityError, UnsupportedError
+from neurotrain_hw.memory import CoreMemory, Layout, Widths, with_budget, with_figures
+from neurotrain_hw.program import Program
+
+_STATE = "learning.synaptic_state"
+_LARGEST_BUDGET = 1 << 33
+_MOST_SYNAPSES = 2_000_000
+"""Beyond it, the least memory that suffices is not searched for: each of some thirty trials takes seconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Remedy:
+    """A change: `weight_bits` at most (of weights that learn, too: `all_weights`), feedback from a seed, another chip
+    or more chips; `words` say it."""
+
+    words: str
+    chip: Chip
+    chips: int | None
+    weight_bits: int | None = None
+    all_weights: bool = False
+    generate: bool = False
+
+    def __str__(self) -> str:
+        return self.words
+
+    def layout(self, layout: Layout) -> Layout:
+        """The layout with the change."""
+        changed = layout.with_generated_feedback() if self.generate else layout
+        if self.weight_bits is None:
+            return changed
+        return changed.with_weight_bits(self.weight_bits, learning=self.all_weights)
+
+    def place(self, program: Program) -> Program:
+        """The program with the change, placed."""
+        from neurotrain_hw.compiler.place import place  # placing refuses with remedies, so that both know each other
+
+        changed, generated = with_generated_feedback(program) if self.generate else (program, None)
+        if self.weight_bits is not None:
+            changed = narrowed(changed, self.weight_bits, learning=self.all_weights, but=generated or ())
+        return place(changed, self.chip, chips=self.chips, generated=generated)
+
+
+def remedies(layout: Layout, chip: Chip, chips: int | None) -> tuple[Remedy, ...]:
+    """Changes, one by one, with which the layout fits; the smallest change of each kind.
+
+    Fewer weight bits, fewer tag bits (where the chip is a design whose widths can be turned), feedback drawn from a
+    seed (where the chip can), more chips, and a larger memory (where it is an assumption). Where none of the first
+    three helps alone, all of them together.
+    """
+    found = [
+        first
+        for kind in (_weights, _tags, _feedback)
+        if (first := next((r for r in kind(layout, chip, chips) if _helps(r, layout)), None))
+    ]
+    if not found:
+        found = [r for r in _together(layout, chip, chips) if _helps(r, layout)][:1]
+    return (*found, *_more_chips(layout, chip, chips), *_more_memory(layout, chip, chips))
+
+
+def _helps(remedy: Remedy, layout: Layout) -> bool:
+    return fits(remedy.layout(layout), remedy.chip, remedy.chips)
+
+
+def _weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """Every number of weight bits that the chip has, below the widest there is, the largest first."""
+    learns = [wire for wire in layout.wires if wire.learning is not None]
+    turned = not learns or _can_turn_weights(chip)
+    widest = max((w.weight_bits for w in layout.wires if turned or w.learning is None), default=0)
+    allowed = chip.integers("synapse.weight_bits_allowed") or ()
+    for bits in sorted((b for b in allowed if b < widest), reverse=True):
+        if learns and turned:
+            changed, text = _with_field(chip, ("weight",), bits)
+            yield Remedy(f"weights of {bits} bits, those that learn, too{text}", changed, chips, bits, True)
+        else:
+            yield Remedy(f"weights of {bits} bits" + (" where they do not learn" if learns else ""), chip, chips, bits)
+
+
+def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """Fewer bits of a tag, where its width is a choice of the chip file."""
+    width = Widths(chip).tag.bits
+    used = any(wire.learning is not None and wire.learning.tags for wire in layout.wires)
+    if used and width is not None and chip.figure(_STATE).status == "X":
+        for bits in range(width - 1, 0, -1):
+            changed, text = _with_field(chip, ("tag", "elig"), bits)
+            yield Remedy(f"tags of {bits} bits{text}", changed, chips)
+
+
+def _feedback(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """Fixed feedback from a seed, where the chip can."""
+    if chip.flag("synapse.generated") and any(w.feedback and w.learning is None and not w.generated
+                                              for w in layout.wires):  # fmt: skip
+        yield Remedy("feedback drawn from a seed instead of stored", chip, chips, generate=True)
+
+
+def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """Fewer bits for all weights and tags, and feedback from a seed, as far as each can be."""
+    generate = bool(list(_feedback(layout, chip, chips)))
+    for remedy in _weights(layout, chip, chips):
+        tags = [r for r in _tags(layout, remedy.chip, chips) if remedy.weight_bits is not None]
+        tags = [r for r in tags if Widths(r.chip).tag.bits == remedy.weight_bits]
+        words = remedy.words.partition(" (")[0]
+        changed, text = (tags[0].chip, f" and tags of {remedy.weight_bits} bits") if tags else (remedy.chip, "")
+        if generate:
+            text += " and feedback drawn from a seed"
+        if text:
+            yield replace(remedy, words=words + text + _state_text(changed, chip), chip=changed, generate=generate)
+
+
+def _more_chips(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    if chips is None:
+        return
+    try:
+        filling = fill(CoreMemory(layout, chip))
+    except (CapacityError, UnsupportedError):
+        return
+    if filling.fits(None):
+        yield Remedy(f"{filling.chips} chips (--chips {filling.chips})", chip, filling.chips)
+
+
+def _more_memory(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """The least memory of a core that suffices, where the chip's is a choice and no silicon's."""
+    figure = chip.figure("memory.sram_core_bytes")
+    if figure.status != "X" or not isinstance(figure.value, int) or _synapses(layout) > _MOST_SYNAPSES:
+        return
+    low, high = figure.value, 2 * figure.value
+    while not fits(layout, with_budget(chip, high), chips):
+        low, high = high, 2 * high
+        if high > _LARGEST_BUDGET:
+            return
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(layout, with_budget(chip, middle), chips) else (middle, high)
+    yield Remedy(f"{high:,} bytes of memory in a core (--budget {high}B)", with_budget(chip, high), chips)
+
+
+def _can_turn_weights(chip: Chip) -> bool:
+    """Whether the bits of a weight that learns are free: the file gives none, or gives them as a choice."""
+    fields = chip.state(_STATE) or ()
+    return not any(f.name == "weight" for f in fields) or chip.figure(_STATE).status == "X"
+
+
+def _with_field(chip: Chip, prefixes: tuple[str, ...], bits: int) -> tuple[Chip, str]:
+    """The chip with so many bits, at most, in fields of its synaptic state, and words that say what to change."""
+    fields = chip.state(_STATE) or ()
+    narrow = [replace(f, bits=min(f.bits, bits)) if f.name.startswith(prefixes) else f for f in fields]
+    if list(fields) == narrow:
+        return chip, ""
+    changed = with_figures(chip, "chosen here: a remedy", {_STATE: tuple(map(str, narrow))})
+    return changed, _state_text(changed, chip)
+
+
+def _state_text(changed: Chip, chip: Chip) -> str:
+    if changed.figure(_STATE) == chip.figure(_STATE):
+        return ""
+    fields = ", ".join(f'"{text}"' for text in _texts(changed))
+    return f" ({_STATE} = [{fields}] in a copy of {chip.path.name})"
+
+
+def _texts(chip: Chip) -> Iterator[str]:
+    return (str(field) for field in chip.state(_STATE) or ())
+
+
+def _synapses(layout: Layout) -> int:
+    sizes = {group.name: group.neurons for group in layout.groups}
+    return sum(wire.fan_in.synapses([(0, sizes[wire.post])]) for wire in layout.wires)

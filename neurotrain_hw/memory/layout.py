@@ -1,0 +1,180 @@
+"""What a network asks a chip to keep, without the chip: groups of neurons, and the wires onto them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from neurotrain_hw.errors import UnknownNameError, ValueRangeError
+from neurotrain_hw.memory.generated import Generated
+from neurotrain_hw.memory.widths import PARAMETER_WIDTHS
+from neurotrain_hw.program import STATES, Connection, Plasticity, Population, Program
+from neurotrain_hw.program.fan_in import ConvolutionFanIn, FanIn, fan_in
+
+_PRE, _POST = ("x1", "x2"), ("y1", "y2", "y3")
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What a learning rule keeps: traces per pre and per post neuron, third factors delivered to it, tags.
+
+    `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse, pre and post neuron, by purpose. `engine`: the
+    chip's learning engine changes the weights, in the width that it has for them.
+    """
+
+    pre_traces: tuple[str, ...] = ()
+    post_traces: tuple[str, ...] = ()
+    third_factors: tuple[str, ...] = ()
+    tags: int = 0
+    synapse_bits: Mapping[str, int] = field(default_factory=dict)
+    pre_bits: Mapping[str, int] = field(default_factory=dict)
+    post_bits: Mapping[str, int] = field(default_factory=dict)
+    engine: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Wire:
+    """Synapses from `n_pre` neurons of `pre` onto the group `post`.
+
+    `indexed`: a sparse list, which keeps each target's index. `longest_delay`: in steps, 0 for none. `feedback`: the
+    weights carry errors or targets to a modulator. `generated`: they are drawn anew from a seed, not stored.
+    """
+
+    name: str
+    pre: str
+    post: str
+    n_pre: int
+    fan_in: FanIn
+    weight_bits: int
+    indexed: bool = False
+    longest_delay: int = 0
+    delayed: bool = False
+    learning: Learning | None = None
+    feedback: bool = False
+    generated: bool = False
+
+    @property
+    def dense(self) -> bool:
+        """Whether it is a full matrix without delays, as a generated one must be."""
+        return not self.indexed and not self.delayed
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Neurons of one kind: their state variables, parameters (True: one for each neuron), and modulator's signal."""
+
+    name: str
+    neurons: int
+    states: tuple[str, ...]
+    parameters: Mapping[str, bool] = field(default_factory=dict)
+    modulator: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Groups in the order in which they are placed (inputs are none: they come from outside), and all wires."""
+
+    name: str
+    groups: tuple[Group, ...]
+    wires: tuple[Wire, ...]
+
+    def with_weight_bits(self, bits: int, *, learning: bool = False) -> Layout:
+        """The same with at most so many bits in every wire, in those that learn only if asked for; kernels stay."""
+        return replace(
+            self,
+            wires=tuple(
+                w
+                if isinstance(w.fan_in, ConvolutionFanIn) or (w.learning is not None and not learning)
+                else replace(w, weight_bits=min(w.weight_bits, bits))
+                for w in self.wires
+            ),
+        )
+
+    def with_generated_feedback(self) -> Layout:
+        """The same with every fixed feedback matrix drawn from a seed."""
+        return replace(
+            self,
+            wires=tuple(
+                replace(w, generated=True) if w.feedback and w.learning is None and w.dense else w for w in self.wires
+            ),
+        )
+
+
+def layout_of(program: Program, generated: Mapping[str, Generated] | None = None) -> Layout:
+    """The layout of a program; `generated` names the fixed connections that the chip draws from seeds.
+
+    Raises UnknownNameError for a name that is no connection, ValueRangeError for one that learns or whose weights are
+    not those of its seed.
+    """
+    seeds = dict(generated or {})
+    for name, source in seeds.items():
+        _check_generated(program, name, source)
+    return Layout(
+        program.name,
+        tuple(_group(p) for p in program.populations if p.kind != "input"),
+        tuple(_wire(program, c, generated=c.name in seeds) for c in program.connections),
+    )
+
+
+def learning_of(plasticity: Plasticity) -> Learning:
+    """What a rule keeps, read off its sums of products and its initial tags."""
+    text = " ".join(rule for rule in (plasticity.dw, plasticity.dd, plasticity.dt) if rule)
+    used = set(re.findall(r"[xyuwdt]\d?", text))
+    post = tuple(y for y in _POST if y in used)
+    tag_1 = "t" in used or plasticity.dt is not None or plasticity.tag_1 is not None
+    tag_2 = "d" in used or plasticity.dd is not None or plasticity.tag_2 is not None
+    return Learning(
+        pre_traces=tuple(x for x in _PRE if x in used),
+        post_traces=post if plasticity.kind == "2f" else (),
+        third_factors=post if plasticity.kind == "3f" else (),
+        tags=int(tag_1) + int(tag_2),
+    )
+
+
+def _group(population: Population) -> Group:
+    parameters = population.parameters
+    return Group(
+        population.name,
+        population.n,
+        STATES[population.kind],
+        {key: np.ndim(parameters[key]) > 0 for key in PARAMETER_WIDTHS if key in parameters},
+        "" if population.modulator is None else population.modulator.signal,
+    )
+
+
+def _wire(program: Program, connection: Connection, *, generated: bool) -> Wire:
+    return Wire(
+        connection.name,
+        connection.pre,
+        connection.post,
+        program.population(connection.pre).n,
+        fan_in(program, connection),
+        connection.num_weight_bits,
+        indexed=connection.kind not in ("dense", "delay_dense"),
+        longest_delay=connection.longest_delay,
+        delayed=connection.kind in ("delay_dense", "delay_sparse"),
+        learning=None if connection.plasticity is None else learning_of(connection.plasticity),
+        feedback=connection.port == "signal",
+        generated=generated,
+    )
+
+
+def _check_generated(program: Program, name: str, source: Generated) -> None:
+    if name not in {c.name for c in program.connections}:
+        raise UnknownNameError("connection", name, (c.name for c in program.connections), where="generated")
+    connection = program.connection(name)
+    where = f"connection '{name}'"
+    if connection.plasticity is not None or connection.kind != "dense":
+        raise ValueRangeError(
+            "weights that learn, or are not dense, cannot be drawn anew", where=where,
+            remedy="Store them: leave the connection out of `generated`.",
+        )  # fmt: skip
+    matrix = connection.matrix()
+    if not np.array_equal(matrix, source.weights(matrix.shape)):
+        raise ValueRangeError(
+            f"its weights are not those of seed {source.seed}", where=where,
+            remedy="Take the weights from Generated.weights, or store them.",
+        )  # fmt: skip
