@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurotrain_hw.simulator.lanes import SUMS, bytes_at, no_sums, store_sums
 from neurotrain_hw.simulator.tables import (
     C_BITS,
     C_ERROR,
@@ -24,60 +25,83 @@ from neurotrain_hw.simulator.tables import (
     P_ERROR_AT,
     P_VALUE_AT,
 )
-from neurotrain_hw.simulator.views import halves, kernel, plain_bytes, signed_bytes, words
+from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, signed_bytes, words
 
 
 @kernel
 def add_rows(row, active_at, into_at, sending):
     """Spikes through a dense connection of 8, 4, 2 or 1 bits."""
     n, bits, stride, base = row[C_N_POST], row[C_BITS], row[C_ROW], row[C_WEIGHTS_AT]
-    active = words(active_at, sending)
     if bits == 8:
-        if row[C_SIGNED]:
-            _signed_rows(words(into_at, n), halves(row[C_SCRATCH_AT], n), n, active, sending, base)
-        else:
-            _unsigned_rows(words(into_at, n), halves(row[C_SCRATCH_AT], n), n, active, sending, base)
+        into, sums = words(into_at, n), halves(row[C_SCRATCH_AT], n)
+        most = 256 if row[C_SIGNED] else 128  # rows that sums of 16 bits hold: of -128 to 127, or of 0 to 255
+        for first in range(0, sending, most):
+            count = min(sending - first, most)
+            if row[C_SIGNED]:
+                _sum_signed(row[C_SCRATCH_AT], n, active_at + first * 4, count, base)
+            else:
+                _sum_unsigned(row[C_SCRATCH_AT], n, active_at + first * 4, count, base)
+            for i in range(into.size):
+                into[i] = np.int32(into[i] + sums[i])
         return
+    active = words(active_at, sending)
     for a in range(sending):
         _packed_row(into_at, n, bits, row[C_SIGNED], base + active[a] * stride, stride, np.int32(1))
 
 
-def _rows_of(view: Any, most: int) -> Any:
-    """A kernel that adds rows of 8-bit mantissas, seen through `view`: four at a time, into sums of 16 bits.
+def _sums_of(signed: bool) -> Any:
+    """A kernel that writes the sums of rows of 8-bit mantissas, int16 (n,): stripes of columns, held in registers.
 
-    Those hold `most` rows: 256 from -128 to 127, or 128 from 0 to 255.
+    The last stripe may begin before the one before it ends; both find the same sums.
     """
+    stripes = tuple(_stripe_of(count, signed) for count in SUMS)
+    wide_stripe, middle_stripe, narrow_stripe = stripes
+    view = signed_bytes if signed else plain_bytes
 
     @kernel
-    def add(into, sums, n, active, count, base):
-        first = 0
-        while first < count:
-            last = min(first + most, count)
-            a = first
-            while a + 4 <= last:
-                r0 = view(base + np.int64(active[a]) * n, n)
-                r1 = view(base + np.int64(active[a + 1]) * n, n)
-                r2 = view(base + np.int64(active[a + 2]) * n, n)
-                r3 = view(base + np.int64(active[a + 3]) * n, n)
-                for i in range(n):
-                    sums[i] = np.int16(sums[i] + r0[i] + r1[i] + r2[i] + r3[i])
-                a += 4
-            if a > first:
-                for i in range(n):
-                    into[i] = np.int32(into[i] + sums[i])
-                    sums[i] = 0
-            while a < last:
+    def add(sums_at, n, active_at, count, base):
+        i = 0
+        while i + 128 <= n:
+            wide_stripe(sums_at + i * 2, active_at, count, base + i, n)
+            i += 128
+        if n >= 32:
+            while i < n:
+                i = min(i, n - 32)
+                middle_stripe(sums_at + i * 2, active_at, count, base + i, n)
+                i += 32
+        elif n >= 8:
+            while i < n:
+                i = min(i, n - 8)
+                narrow_stripe(sums_at + i * 2, active_at, count, base + i, n)
+                i += 8
+        else:
+            sums, active = halves(sums_at, n), words(active_at, count)
+            for k in range(sums.size):
+                sums[k] = 0
+            for a in range(active.size):
                 one = view(base + np.int64(active[a]) * n, n)
-                for i in range(n):
-                    into[i] = np.int32(into[i] + one[i])
-                a += 1
-            first = last
+                for k in range(one.size):
+                    sums[k] = np.int16(sums[k] + one[k])
 
     return add
 
 
-_signed_rows = _rows_of(signed_bytes, 256)
-_unsigned_rows = _rows_of(plain_bytes, 128)
+def _stripe_of(width: int, signed: bool) -> Any:
+    """A kernel that writes the sums of `width` columns, int16, over rows that lie `stride` bytes apart."""
+    nothing, read, write = no_sums(width), bytes_at(width, signed), store_sums(width)
+
+    @inlined
+    def stripe(sums_at, active_at, count, base, stride):
+        active, sums = words(active_at, count), nothing()
+        for a in range(active.size):
+            sums = sums + read(base + np.int64(active[a]) * stride)
+        write(sums_at, sums)
+
+    return stripe
+
+
+_sum_signed = _sums_of(signed=True)
+_sum_unsigned = _sums_of(signed=False)
 
 
 @kernel

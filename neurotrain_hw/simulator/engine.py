@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Literal
 
 import numpy as np
@@ -68,8 +69,20 @@ def simulate_batch(
     names = tuple(record) if record is not None else tuple(f"{name}.spikes" for name in program.outputs)
     for sample in samples:
         check_inputs(program, sample)
-    template = Session(program, record=names, learn=False)
+    first = Session(program, record=names, learn=False)
+    idle: SimpleQueue[Session] = SimpleQueue()
+    for session in [first, *(first.fresh() for _ in range(min(threads, len(samples)) - 1))]:
+        idle.put(session)
+
+    def run(sample: Mapping[str, EventStream]) -> Run:
+        session = idle.get()
+        session.restart()
+        try:
+            return session.run(sample, steps=steps)
+        finally:
+            idle.put(session)
+
     if threads <= 1 or len(samples) < 2:
-        return [template.fresh().run(sample, steps=steps) for sample in samples]
+        return [run(sample) for sample in samples]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda sample: template.fresh().run(sample, steps=steps), samples))
+        return list(pool.map(run, samples))

@@ -14,6 +14,7 @@ from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Pop
 from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, sparse_weights
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.addresses import address
+from neurotrain_hw.simulator.lanes import NEURONS
 from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
 
@@ -171,6 +172,8 @@ class _Builder:
     def _parameters(self, row: I64, p: Population) -> None:
         values = kernel_parameters(p)
         uniform = values.shape[1] == 1
+        if uniform and p.kind in LIF_KINDS:  # one for each lane
+            values = np.repeat(values, NEURONS, axis=1)
         row[t.P_PARAMETERS_AT] = self._kept(values)
         row[t.P_WIDTH], row[t.P_EACH] = values.shape[1], int(not uniform)
         if p.kind not in LIF_KINDS:
@@ -180,8 +183,9 @@ class _Builder:
         row[t.P_U_MODE] = ("wrap_once", "wrap", "saturate").index(a.u_overflow)
         row[t.P_V_MODE] = ("saturate", "wrap").index(a.v_overflow)
         usual = (a.u_overflow, a.v_overflow) == (Arithmetic.u_overflow, Arithmetic.v_overflow)
+        usual = usual and bool(np.all(values[0] < 4096))  # a du of 4096 turns the sign of u, which lanes do not
         if p.kind in ("lif", "lif_reset") and usual and p.modulator is None:
-            row[t.P_PLAIN] = 1 if uniform else 2
+            row[t.P_PLAIN] = 1
         if p.kind == "lif_reset":
             interval, offset = np.unique(p.parameter("reset_interval")), np.unique(p.parameter("reset_offset"))
             if interval.size == 1 and offset.size == 1:

@@ -9,6 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurotrain_hw.simulator.lanes import (
+    NEURONS,
+    choose,
+    count_bits,
+    decay,
+    differ,
+    every,
+    load,
+    load_some,
+    lowest_bit,
+    mask_bits,
+    store,
+    store_some,
+)
 from neurotrain_hw.simulator.message_kernels import count_sent, forget_sent
 from neurotrain_hw.simulator.other_kernels import other_block
 from neurotrain_hw.simulator.tables import (
@@ -59,7 +73,7 @@ from neurotrain_hw.simulator.tables import (
     U_WRAP,
     V_WRAP,
 )
-from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, wide, words
+from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, wide, words
 
 V_LIMIT = 2**23
 
@@ -88,10 +102,8 @@ def update(population_at, scratch_at, t):
             resting_active += rest[b]
             continue
         first, last = b * BLOCK, min((b + 1) * BLOCK, n)
-        if row[P_PLAIN] == 1:
+        if row[P_PLAIN]:
             busy, changed = _plain_block(row, first, last, scratch_at)
-        elif row[P_PLAIN] == 2:
-            busy, changed = _varied_block(row, first, last, scratch_at)
         elif row[P_KIND] <= TERNARY_LIF:
             busy, changed = _any_lif_block(row, first, last)
         else:
@@ -134,91 +146,66 @@ def _reset_on_time(row, blocks, t):
 
 @kernel
 def _plain_block(row, first, last, scratch_at):
-    """LIF with Lava's overflows and one set of parameters, in a loop that vector units take.
-
-    A state of 24 bits times a decay of 12 bits is exact in float64, and conversion to an integer cuts toward zero.
-    """
-    n, count = row[P_N], last - first
-    us, vs = words(row[P_STATE_AT] + first * 4, count), words(row[P_STATE_AT] + (n + first) * 4, count)
-    current, spikes = words(row[P_CURRENT_AT] + first * 4, count), plain_bytes(scratch_at, count)
-    p = words(row[P_PARAMETERS_AT], 9)
-    u_factor, v_factor = (4095 - p[0]) / 4096.0, (4096 - p[1]) / 4096.0
-    bias, above, theta = p[2], p[3], p[5] if row[P_SUBTRACT] else np.int32(0)
-    subtract, forgets = row[P_SUBTRACT] != 0, p[0] == 4095  # a current that keeps nothing need not be decayed
-    busy = 0
-    moved = np.int32(0)
-    for i in range(count):
-        u, v, a = us[i], vs[i], current[i]
-        busy += (u | v | a | bias) != 0
-        decayed = np.int32(0) if forgets else np.int32(np.float64(u) * u_factor)
-        new_u = np.int32(decayed + np.int32(a << 6))
-        if new_u > V_LIMIT:
-            new_u = np.int32(new_u - 2 * V_LIMIT)
-        elif new_u <= -V_LIMIT:
-            new_u = np.int32(new_u + 2 * V_LIMIT)
-        new_v = np.int32(np.int32(np.float64(v) * v_factor) + new_u + bias)
-        new_v = min(max(new_v, np.int32(1 - V_LIMIT)), np.int32(V_LIMIT - 1))
+    """LIF with Lava's overflows, 16 neurons at a time; `scratch_at`: 16 bytes, a bit for each neuron that spikes."""
+    n, step = row[P_N], 4 * row[P_EACH]
+    u_at = row[P_STATE_AT] + first * 4
+    v_at, current_at = u_at + n * 4, row[P_CURRENT_AT] + first * 4
+    row_of = row[P_WIDTH] * 4  # bytes of a row of parameters; where all neurons are alike, 16 times the same
+    at = row[P_PARAMETERS_AT] + first * step
+    zero, largest = every(0), every(V_LIMIT - 1)
+    smallest, turn = zero - largest, every(2 * V_LIMIT)
+    spikes, found = halves(scratch_at, 8), wide(scratch_at, 2)
+    found[0] = found[1] = 0
+    busy = moved = 0
+    count = last - first
+    for i in range(0, count, NEURONS):
+        left = count - i
+        if left >= NEURONS:
+            u, v, a = load(u_at + i * 4), load(v_at + i * 4), load(current_at + i * 4)
+        else:
+            u, v, a = (
+                load_some(u_at + i * 4, left), load_some(v_at + i * 4, left), load_some(current_at + i * 4, left)
+            )  # fmt: skip
+        if left >= NEURONS or step == 0:
+            p = at + i * step
+            du, dv, bias = load(p), load(p + row_of), load(p + 2 * row_of)
+            above, theta = load(p + 3 * row_of), load(p + 5 * row_of)
+        else:
+            p = at + i * step
+            du, dv, bias = load_some(p, left), load_some(p + row_of, left), load_some(p + 2 * row_of, left)
+            above, theta = load_some(p + 3 * row_of, left), load_some(p + 5 * row_of, left)
+        new_u = decay(u, every(4095) - du) + (a << 6)
+        over, under = new_u > every(V_LIMIT), every(1 - V_LIMIT) > new_u
+        new_u = choose(over, new_u - turn, choose(under, new_u + turn, new_u))
+        new_v = decay(v, every(4096) - dv) + new_u + bias
+        new_v = choose(new_v > largest, largest, choose(smallest > new_v, smallest, new_v))
         spike = new_v > above
-        after = np.int32(new_v - theta) if subtract else np.int32(0)
-        new_v = after if spike else new_v
-        moved |= np.int32(new_u ^ u) | np.int32(new_v ^ v) | a | np.int32(spike)
-        us[i], vs[i], spikes[i], current[i] = new_u, new_v, spike, 0
-    _collect(row, first, count, scratch_at)
+        after = new_v - theta if row[P_SUBTRACT] != 0 else zero
+        new_v = choose(spike, after, new_v)
+        inside = (1 << min(left, NEURONS)) - 1
+        spiking = mask_bits(spike) & inside
+        spikes[np.uint64(i) // np.uint64(NEURONS)] = spiking
+        busy += count_bits(mask_bits(differ(u | v | a | bias, zero)) & inside)
+        moved |= spiking | mask_bits(differ((new_u ^ u) | (new_v ^ v) | a, zero)) & inside
+        if left >= NEURONS:
+            store(u_at + i * 4, new_u)
+            store(v_at + i * 4, new_v)
+            store(current_at + i * 4, zero)
+        else:
+            store_some(u_at + i * 4, new_u, left)
+            store_some(v_at + i * 4, new_v, left)
+            store_some(current_at + i * 4, zero, left)
+    sending = row[P_SENDING]
+    active = words(row[P_ACTIVE_AT] + sending * 4, count)
+    sent = np.uint64(0)
+    for half in range(2):
+        word, start = found[np.uint64(half)], first + 64 * half
+        while word != 0:
+            active[sent] = start + lowest_bit(word)
+            sent += np.uint64(1)
+            word &= word - 1
+    row[P_SENDING] = sending + np.int64(sent)
     return busy, moved != 0
-
-
-@kernel
-def _varied_block(row, first, last, scratch_at):
-    """As `_plain_block`, with parameters of each neuron's own."""
-    n, count = row[P_N], last - first
-    us, vs = words(row[P_STATE_AT] + first * 4, count), words(row[P_STATE_AT] + (n + first) * 4, count)
-    current, spikes = words(row[P_CURRENT_AT] + first * 4, count), plain_bytes(scratch_at, count)
-    at = row[P_PARAMETERS_AT] + first * 4
-    du, dv, biases = words(at, count), words(at + n * 4, count), words(at + 2 * n * 4, count)
-    aboves, thetas = words(at + 3 * n * 4, count), words(at + 5 * n * 4, count)
-    subtract = row[P_SUBTRACT] != 0
-    busy = 0
-    moved = np.int32(0)
-    for i in range(count):
-        u, v, a, bias = us[i], vs[i], current[i], biases[i]
-        busy += (u | v | a | bias) != 0
-        decayed = np.int32(np.float64(u) * (np.float64(np.int32(4095 - du[i])) * (1 / 4096)))
-        new_u = np.int32(decayed + np.int32(a << 6))
-        if new_u > V_LIMIT:
-            new_u = np.int32(new_u - 2 * V_LIMIT)
-        elif new_u <= -V_LIMIT:
-            new_u = np.int32(new_u + 2 * V_LIMIT)
-        decayed = np.int32(np.float64(v) * (np.float64(np.int32(4096 - dv[i])) * (1 / 4096)))
-        new_v = np.int32(decayed + new_u + bias)
-        new_v = min(max(new_v, np.int32(1 - V_LIMIT)), np.int32(V_LIMIT - 1))
-        spike = new_v > aboves[i]
-        after = np.int32(new_v - thetas[i]) if subtract else np.int32(0)
-        new_v = after if spike else new_v
-        moved |= np.int32(new_u ^ u) | np.int32(new_v ^ v) | a | np.int32(spike)
-        us[i], vs[i], spikes[i], current[i] = new_u, new_v, spike, 0
-    _collect(row, first, count, scratch_at)
-    return busy, moved != 0
-
-
-@kernel
-def _collect(row, first, count, scratch_at):
-    """List and count the neurons of a block that spike; `scratch_at`: a byte for each, 1 or 0.
-
-    Eight that do not spike are passed over at once; where one does, all eight are written without a branch, which
-    would often be guessed wrong.
-    """
-    n, sending = row[P_N], np.uint64(row[P_SENDING])
-    active, spikes, eights = words(row[P_ACTIVE_AT], n), plain_bytes(scratch_at, count), wide(scratch_at, count // 8)
-    for e in range(count // 8):
-        if eights[e] != 0:
-            for i in range(8 * e, 8 * e + 8):
-                active[sending] = first + i
-                sending += np.uint64(spikes[i])
-    for i in range(count - count % 8, count):
-        if spikes[i] != 0:
-            active[sending] = first + i
-            sending += np.uint64(1)
-    row[P_SENDING] = np.int64(sending)
 
 
 @inlined

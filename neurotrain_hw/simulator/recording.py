@@ -36,59 +36,66 @@ def parse_record(program: Program, record: Collection[str]) -> Wanted:
 
 @dataclass
 class _Spikes:
-    """Room for the messages of one population: where each step's begin, int64 (steps + 1,), neurons, and values."""
+    """Room for the messages of one population: neurons, and values where they may differ from 1."""
 
     name: str
     n: int
-    pointer: I64
     neurons: I32
     values: I32 | None
 
-    def stream(self) -> EventStream:
-        """What was recorded, without a copy."""
-        used = int(self.pointer[-1])
-        self.pointer.flags.writeable = False
+    def stream(self, pointer: I64) -> EventStream:
+        """What was recorded; `pointer` int64 (steps + 1,): where each step's messages begin."""
+        used = int(pointer[-1])
         values = self.values
         if values is not None:
-            values = None if bool(np.all(values[:used] == 1)) else _cut(values, used)
-        return EventStream.of_valid(self.pointer, _cut(self.neurons, used), self.n, values)
+            values = None if bool(np.all(values[:used] == 1)) else _taken(values, used)
+        return EventStream.of_valid(pointer, _taken(self.neurons, used), self.n, values)
+
+    def renew(self) -> None:
+        """Room again where a long list was handed out."""
+        if not self.neurons.flags.writeable:
+            self.neurons = _room(self.n)
+        if self.values is not None and not self.values.flags.writeable:
+            self.values = _room(self.n)
 
 
 class Recording:
-    """Room for `steps` steps of the wanted variables.
+    """Room for runs of `steps` steps, one after the other, to record the wanted variables of a state in.
 
     `events` (recorded populations, E_COLUMNS) and `probes` (variables, B_COLUMNS) are what the kernels write to. What
-    inputs send is known: it is taken from `heard`.
+    inputs send need not be recorded: it is known.
     """
 
-    def __init__(
-        self, program: Program, state: State, wanted: Wanted, steps: int, heard: Mapping[str, EventStream]
-    ) -> None:
-        self.program, self.wanted = program, wanted
-        self._heard = {name: stream for name, stream in heard.items() if (name, "spikes") in wanted}
+    def __init__(self, program: Program, state: State, wanted: Wanted, steps: int) -> None:
+        self.program, self.wanted, self.steps = program, wanted, steps
+        self._inputs = [name for name in program.inputs if (name, "spikes") in wanted]
         numbers = [k for k, p in enumerate(program.populations) if p.kind != "input" and (p.name, "spikes") in wanted]
-        self._lists = []
-        for p in (program.populations[k] for k in numbers):
-            room, valued = p.n + _EVENT_ROOM, p.kind not in _ONES_ONLY
-            self._lists.append(
-                _Spikes(
-                    p.name, p.n, np.zeros(steps + 1, np.int64), np.empty(room, np.int32),
-                    np.empty(room, np.int32) if valued else None,
-                )
-            )  # fmt: skip
+        self._lists = [
+            _Spikes(p.name, p.n, _room(p.n), None if p.kind in _ONES_ONLY else _room(p.n))
+            for p in (program.populations[k] for k in numbers)
+        ]
         self.events = np.zeros((len(numbers), t.E_COLUMNS), np.int64)
         self.events[:, t.E_POPULATION_AT] = [state.population_at(k) for k in numbers]
-        self._point()
         self._variables = self._wanted_variables()
         sizes = [program.population(name).n for name, _ in self._variables]
-        self._starts = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
-        self._table = np.empty((steps if sizes else 0, self._starts[-1]), np.int32)
-        at, stride = address(self._table), self._starts[-1] * 4
+        self._starts: list[int] = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
         self.probes = np.array(
-            [[state.address(*variable), n, at + start * 4, stride]
-             for variable, n, start in zip(self._variables, sizes, self._starts, strict=False)],
+            [[state.address(*variable), n, 0, self._starts[-1] * 4]
+             for variable, n in zip(self._variables, sizes, strict=True)],
             np.int64,
         ).reshape(-1, t.B_COLUMNS)  # fmt: skip
+
+    def begin(self) -> None:
+        """Room for the next run; what the last one recorded stays as it is."""
+        self._pointers = np.zeros((len(self._lists), self.steps + 1), np.int64)
+        self.events[:, t.E_POINTER_AT] = address(self._pointers) + np.arange(len(self._lists)) * (8 * (self.steps + 1))
+        self.events[:, t.E_USED] = 0
+        for spikes in self._lists:
+            spikes.renew()
+        self._point()
+        if len(self.probes):
+            self._table = np.empty((self.steps, self._starts[-1]), np.int32)
+            self.probes[:, t.B_INTO_AT] = address(self._table) + np.array(self._starts[:-1]) * 4
 
     def grow(self) -> None:
         """Double the room of the lists that may be full after the next step."""
@@ -98,9 +105,11 @@ class Recording:
                 spikes.values = None if spikes.values is None else _longer(spikes.values)
         self._point()
 
-    def spikes(self) -> dict[str, EventStream]:
-        """The recorded messages, in the order of the populations; ends the recording."""
-        found = self._heard | {spikes.name: spikes.stream() for spikes in self._lists}
+    def spikes(self, heard: Mapping[str, EventStream]) -> dict[str, EventStream]:
+        """The recorded messages, in the order of the populations; what inputs sent is in `heard`."""
+        self._pointers.flags.writeable = False
+        found = {name: heard[name] for name in self._inputs}
+        found |= {spikes.name: spikes.stream(self._pointers[k]) for k, spikes in enumerate(self._lists)}
         return {p.name: found[p.name] for p in self.program.populations if p.name in found}
 
     def states(self) -> dict[str, I32]:
@@ -123,8 +132,12 @@ class Recording:
         """Tell the kernels where the lists lie."""
         for row, spikes in zip(self.events, self._lists, strict=True):
             row[t.E_N], row[t.E_ROOM] = spikes.n, spikes.neurons.size
-            row[t.E_NEURON_AT], row[t.E_POINTER_AT] = address(spikes.neurons), address(spikes.pointer)
+            row[t.E_NEURON_AT] = address(spikes.neurons)
             row[t.E_VALUE_AT] = 0 if spikes.values is None else address(spikes.values)
+
+
+def _room(n: int) -> I32:
+    return np.empty(n + _EVENT_ROOM, np.int32)
 
 
 def _longer(array: I32) -> I32:
@@ -133,8 +146,11 @@ def _longer(array: I32) -> I32:
     return longer
 
 
-def _cut(array: I32, size: int) -> I32:
-    """The first `size` entries, without a copy, read-only from now on."""
-    array.resize(size, refcheck=False)
+def _taken(array: I32, size: int) -> I32:
+    """The first `size` entries, read-only: a copy of a short list, whose room serves the next run, or a long one."""
+    if size <= _EVENT_ROOM:
+        array = array[:size].copy()
+    else:
+        array.resize(size, refcheck=False)
     array.flags.writeable = False
     return array

@@ -47,6 +47,11 @@ class Session:
         twin._start()
         return twin
 
+    def restart(self) -> None:
+        """Back to step 0, with the bits of a fresh session, in the memory that this one has."""
+        self._state.reset(self._initial)
+        self._streams = RandomStreams(self._connections)
+
     def frozen(self, *, record: Sequence[str] | None = None) -> Session:
         """A session at step 0 with the weights and tags as they stand now, bit for bit, and plasticity off.
 
@@ -89,6 +94,7 @@ class Session:
 
     def _start(self) -> None:
         self._state = State(self._layout, self._initial)
+        self._recording: Recording | None = None
         self._streams = RandomStreams(self._connections)
 
     @property
@@ -118,7 +124,10 @@ class Session:
         heard = {name: _heard(program, name, inputs.get(name), steps) for name in program.inputs}
         state.clear_inputs()
         state.listen(heard)
-        recording = Recording(program, state, self._record, steps, heard)
+        if self._recording is None or self._recording.steps != steps:
+            self._recording = Recording(program, state, self._record, steps)
+        recording = self._recording
+        recording.begin()
         run = _run_row(state, recording, before)
         if learning:
             state.rules.feed(self._streams.draw(before + 1, last), third)
@@ -131,8 +140,8 @@ class Session:
                     recording.grow()
         state.step = last
         return Run(
-            steps, recording.spikes(), recording.states(), self.weights(), tags=self._tags(), traces=self._traces(),
-            counters=self.counters,
+            steps, recording.spikes(heard), recording.states(), self.weights(), tags=self._tags(),
+            traces=self._traces(), counters=self.counters,
         )  # fmt: skip
 
     @property

@@ -40,18 +40,29 @@ class State:
         self.words: I32 = self._block("words", np.int32)
         self.marks: npt.NDArray[np.uint8] = self._block("marks", np.uint8)
         self.totals: I64 = self._block("totals", np.int64)
-        table[:] = layout.table
-        table[layout.slots] = self.at + layout.offsets
+        self._table = layout.table.copy()
+        self._table[layout.slots] = self.at + layout.offsets
         first = layout.shape[0] * t.P_COLUMNS
         self.populations, self.connections = (
             table[:first].reshape(-1, t.P_COLUMNS),
             table[first:].reshape(-1, t.C_COLUMNS),
         )
-        for offset, values in layout.presets:
-            self.words[offset // 4 : offset // 4 + values.size] = values
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
-        self.plastic = start_plastic(layout.rules, plastic)
-        self.rules = RuleMemory(layout.rules, self.plastic, self.learning)
+        self._begin(table, plastic)
+
+    def reset(self, plastic: tuple[I32, I32, I32]) -> None:
+        """Back to step 0, with these initial weights and tags."""
+        self.step = 0
+        self._room[:] = 0
+        self.learning[:] = 0
+        self._begin(self._block("table", np.int64), plastic)
+
+    def _begin(self, table: I64, plastic: tuple[I32, I32, I32]) -> None:
+        self.plastic = start_plastic(self.layout.rules, plastic)
+        self.rules = RuleMemory(self.layout.rules, self.plastic, self.learning)
+        table[:] = self._table
+        for offset, values in self.layout.presets:
+            self.words[offset // 4 : offset // 4 + values.size] = values
 
     def address(self, population: str, name: str) -> int:
         """The address of a state variable, int32 (n,)."""

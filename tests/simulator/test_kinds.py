@@ -340,3 +340,34 @@ def test_rows_of_extreme_weights_are_summed_without_overflow(weight: int, spikin
     spikes[0, np.random.default_rng(spiking).permutation(900)[:spiking]] = 1
     run = simulate(program, {"in": EventStream.from_dense(spikes)}, steps=2, record=["n.sigma"])
     assert run.states["n.sigma"].tolist() == [[0] * 37, [weight * spiking] * 37]
+
+
+@pytest.mark.parametrize("mode", ["mixed", "excitatory"])
+@pytest.mark.parametrize("n", [*range(1, 42), 63, 64, 65, 127, 128, 129, 136, 159, 160, 161, 167, 255, 256, 257, 300])
+def test_rows_of_any_width_are_summed(n: int, mode: str) -> None:
+    """Stripes of 128, 32 and 8 columns cover every column, whatever is left over."""
+    rng = np.random.default_rng(n)
+    weights = rng.integers(0 if mode == "excitatory" else -128, 128, (n, 50)) * 2
+    populations = (Population("in", "input", (50,)), Population("n", "sigma", (n,)))
+    c = Connection("c", "dense", "in", "n", weights, sign_mode=mode)  # type: ignore[arg-type]
+    spikes = (rng.random((1, 50)) < 0.5).astype(np.int32)
+    run = simulate(
+        Program("p", populations, (c,)).packed(), {"in": EventStream.from_dense(spikes)}, steps=2, record=["n.sigma"]
+    )
+    assert run.states["n.sigma"][1].tolist() == (c.matrix().astype(np.int64) @ spikes[0]).tolist()
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 127, 128, 129, 250])
+@pytest.mark.parametrize("du", [0, 1, 4095, 4096, "each"])
+def test_populations_of_any_size_follow_the_formulas(n: int, du: int | str) -> None:
+    """Neurons are updated 16 at a time, the last of a population fewer; a du of 4096 turns the sign of u."""
+    rng = np.random.default_rng(n)
+    each = rng.integers(0, 4097, n) if du == "each" else np.full(n, du)
+    parameters = {"du": each, "dv": rng.integers(0, 4097, n), "vth": 900, "bias_mant": rng.integers(-9, 99, n)}
+    populations = (
+        Population("in", "input", (20,)),
+        Population("n", "lif", (n,), parameters | {"bias_exp": np.full(n, 4)}),
+    )
+    c = Connection("c", "dense", "in", "n", rng.integers(-128, 128, (n, 20)), weight_exp=3)
+    inputs = {"in": (rng.random((30, 20)) < 0.3).astype(np.int32)}
+    expect_agreement(Network(Program("p", populations, (c,)), inputs, 30))

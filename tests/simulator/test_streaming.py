@@ -70,6 +70,24 @@ def test_a_learning_run_resumed_from_files(seed: int, tmp_path: Path) -> None:
     expect_equal(in_pieces(session, streams, third, cuts(seed, steps), between=resumed), whole)
 
 
+@pytest.mark.parametrize("seed", SEEDS[:10])
+def test_a_session_begun_again(seed: int) -> None:
+    """What the first run returned stays as it is."""
+    program, inputs, third, steps = random_plastic_program(seed)
+    network = random_network(seed)
+    learning = (program, {k: EventStream.from_dense(v) for k, v in inputs.items()}, steps, ["h.spikes", "out.v"], third)
+    for case in (learning, (network.program, network.streams, network.steps, network.variables, {})):
+        program, streams, steps, record, third = case
+        session = Session(program, record=record)
+        first = session.run(streams, steps=steps, third_factors=third)
+        session.run(streams, steps=1, third_factors={k: v[:, :1] for k, v in third.items()})
+        session.restart()
+        assert session.step == 0
+        second = session.run(streams, steps=steps, third_factors=third)
+        expect_equal(first, second)
+        expect_equal(first, simulate(program, streams, steps=steps, record=record, third_factors=third))
+
+
 @pytest.mark.parametrize("seed", SEEDS[:20])
 def test_a_network_of_any_kind_resumed_from_files(seed: int, tmp_path: Path) -> None:
     network = random_network(seed)
