@@ -38,11 +38,13 @@ def audit(
     needs = memory_needs(rule, network, chip, steps=steps, batch=batch, generated=generated)
     help_inference = helps(None, network, chip, steps=steps, chips=chips, batch=batch)
     help_learning = helps(rule, network, chip, steps=steps, chips=chips, batch=batch, generated=generated)
+    room = [*_room_rows(needs, chip, chips, help_learning)]
+    said = any(row.remedy for row in room)
     rows = (
         *_network_rows(network, chip, [n for n in needs if not n.learning], chips, help_inference),
         *engine_rows(rule, chip, batch=batch),
-        *_room_rows(needs, chip, chips, help_learning),
-        cores_row(rule, network, chip, needs, chips=chips, generated=generated, remedy=help_learning),
+        *room,
+        cores_row(rule, network, chip, needs, chips=chips, generated=generated, remedy="" if said else help_learning),
     )
     outcome = outcome_of(rows, in_software=in_software(chip))
     return Verdict(rule.name, network.name, chip.id, steps, batch, outcome, rows, _note(rule, chip))

@@ -80,7 +80,8 @@ def helps(
         found = remedies(layout, chip, chips)
     except UnsupportedError:
         return ""
-    return "It fits with: " + "; ".join(map(str, found)) + "." if found else ""
+    texts = [f"{remedy}{' (--feedback generated)' if remedy.generate else ''}" for remedy in found]
+    return "It fits with: " + "; ".join(texts) + "." if found else ""
 
 
 def _has_history(rule: Rule) -> bool:

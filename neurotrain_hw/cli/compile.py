@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurotrain_hw.cli import output
+from neurotrain_hw.cli import memory, output
 
 if TYPE_CHECKING:
-    from neurotrain_hw.compiler import LayerRow, PoolRow
+    from neurotrain_hw.compiler import LayerRow
     from neurotrain_hw.interchange import Graph
-    from neurotrain_hw.program import MemoryRow, Program
+    from neurotrain_hw.memory import MemoryMap
+    from neurotrain_hw.program import Program
 
 
 def compile_(
@@ -31,43 +32,55 @@ def compile_(
     weight_exp: Annotated[
         int | None, typer.Option("--weight-exp", help="Shift of the weights (default: chosen for each layer).")
     ] = None,
-    chips: Annotated[int, typer.Option("--chips", help="How many chips of the kind may be used.")] = 1,
+    chips: memory.ChipsOption = "1",
+    budget: memory.BudgetOption = None,
+    every_core: Annotated[bool, typer.Option("--map", help="Show the memory map of every core.")] = False,
     as_json: output.JsonOption = False,
 ) -> None:
     """Turn a NIR network into the integers of a chip, placed on its cores, with a map of its memory.
 
     Weights that were trained with quantisation keep their integers; others are scaled to the chip's bits after
     training. What rounding does to weights, decays and thresholds is told in numbers. A network that the chip cannot
-    run exactly is refused with the node, the reason and a remedy; one that is too large with the layer, the need and
-    the limit (exit code 1).
+    run exactly is refused with the node, the reason and a remedy; one that is too large with what it needs by
+    purpose, the limits that it breaks, and changes with which it fits (exit code 1).
 
-    Example:
+    Examples:
 
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw
+
+        neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --chips auto
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.chips import load_chip
-        from neurotrain_hw.compiler import compile_graph, layer_rows, place, pool_rows
+        from neurotrain_hw.compiler import compile_graph, layer_rows, place
         from neurotrain_hw.interchange import read_nir
+        from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
 
-        chip = load_chip(target)
+        chip, most = memory.chip_for(target, budget), memory.number_of_chips(chips)
         graph = read_nir(file, dialect=dialect, dt_s=dt)
         program = compile_graph(graph, chip, steps=steps, weight_exp=weight_exp, name=file.stem)
-        program = place(program, chip, chips=chips)
+        program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)
-        layers, pools = layer_rows(graph, program), pool_rows(program.memory)
+        layers, found = layer_rows(graph, program), memory_map(program, chip)
         if as_json:
-            output.print_json(_document(out, graph, program, layers, pools))
+            output.print_json(_document(out, graph, program, layers, found))
         else:
-            _print_tables(layers, program.memory, pools)
+            _print_layers(layers)
+            memory.print_map(found, every_core=every_core or found.cores <= memory.MOST_CORES)
             for note in program.notes:
                 typer.echo(f"note: {note}")
-            typer.echo(f"wrote {out}")
+            typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
+
+
+def _noted(program: Program, budget: str | None) -> Program:
+    """The program with a note of the memory that was assumed."""
+    if budget is None:
+        return program
+    return replace(program, notes=(*program.notes, f"the memory of a core is assumed to be {budget} (--budget)"))
 
 
 def _document(
-    out: Path, graph: Graph, program: Program, layers: tuple[LayerRow, ...], pools: tuple[PoolRow, ...]
+    out: Path, graph: Graph, program: Program, layers: tuple[LayerRow, ...], found: MemoryMap
 ) -> dict[str, Any]:
     return {
         "program": str(out),
@@ -77,12 +90,13 @@ def _document(
         "layers": [asdict(row) for row in layers],
         "placement": [asdict(part) for part in program.placement],
         "memory": [asdict(row) for row in program.memory],
-        "pools": [asdict(row) for row in pools],
+        "pools": [asdict(row) for row in found.pools],
+        "memory_map": found.as_dict(),
         "notes": list(program.notes),
     }
 
 
-def _print_tables(layers: tuple[LayerRow, ...], memory: tuple[MemoryRow, ...], pools: tuple[PoolRow, ...]) -> None:
+def _print_layers(layers: tuple[LayerRow, ...]) -> None:
     output.table(
         "Layers",
         ["weights", "neurons", "shape", "bits", "exp", "weight error", "zeros", "decay", "threshold", "cores"],
@@ -94,27 +108,5 @@ def _print_tables(layers: tuple[LayerRow, ...], memory: tuple[MemoryRow, ...], p
                 f"{row.threshold:.5g} (asked {row.threshold_wanted:.5g})", row.cores,
             ]
             for row in layers
-        ],
-    )  # fmt: skip
-    purposes: dict[tuple[str, str], int] = {}
-    for memory_row in memory:
-        key = (memory_row.pool, memory_row.purpose)
-        purposes[key] = purposes.get(key, 0) + memory_row.need_bits
-    output.table(
-        "Memory by purpose, all cores",
-        ["memory", "purpose", "bits"],
-        [[pool, purpose, f"{bits:,}"] for (pool, purpose), bits in purposes.items()],
-    )
-    fullest = {pool.pool: max((p for p in pools if p.pool == pool.pool), key=lambda p: p.need_bits) for pool in pools}
-    output.table(
-        f"Memory of the fullest of {len({(p.chip, p.core) for p in pools})} cores",
-        ["memory", "chip", "core", "bits needed", "bits there", "share"],
-        [
-            [
-                pool.pool, pool.chip, pool.core, f"{pool.need_bits:,}",
-                "unknown" if pool.limit_bits is None else f"{pool.limit_bits:,}",
-                "" if pool.limit_bits is None else f"{pool.need_bits / pool.limit_bits:.1%}",
-            ]
-            for pool in fullest.values()
         ],
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurotrain_hw.cli import output
+from neurotrain_hw.cli import memory, output
 
 if TYPE_CHECKING:
     from neurotrain_hw.inference import Inference
@@ -24,13 +24,14 @@ def run(
     ] = None,
     engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
     threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
+    budget: memory.BudgetOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Run a program on a dataset: accuracy, spikes, synaptic events and what is known of their energy.
 
     Every sample is shown for the T steps that the program was compiled for. The simulator starts each from a fresh
     state; Lava gets them one after the other in one run, with the resets that the program holds: the spikes are the
-    same. Example:
+    same. A program that does not fit its chip, or `--budget`, is refused before it runs (exit code 1). Example:
 
         neurotrain-hw run digits.nhw --dataset digits --engine chip
     """
@@ -38,6 +39,7 @@ def run(
         from neurotrain_hw.program.file import load_program
 
         loaded = load_program(program)  # first, as a wrong path should not wait for the simulator to load
+        loaded = memory.checked(loaded, budget)
 
         from neurotrain_hw.inference import infer, load_samples
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from neurotrain_hw.chips import Chip
+from neurotrain_hw.errors import CapacityError, Shortage
 from neurotrain_hw.memory.count import not_counted
 from neurotrain_hw.program import MemoryRow, Program
 
@@ -97,6 +98,24 @@ def pool_rows(memory: tuple[MemoryRow, ...]) -> tuple[PoolRow, ...]:
         key = (row.chip, row.core, row.pool, row.limit_bits)
         need[key] = need.get(key, 0) + row.need_bits
     return tuple(PoolRow(chip, core, pool, bits, limit) for (chip, core, pool, limit), bits in need.items())
+
+
+def check_map(program: Program) -> None:
+    """CapacityError where a pool of a program's own map holds more than its limit, with the purposes on that core."""
+    over = next((pool for pool in pool_rows(program.memory) if not pool.fits), None)
+    if over is None:
+        return
+    where = f"chip {over.chip} core {over.core}"
+    purposes = [
+        Shortage(row.purpose, where, row.need_bits)
+        for row in program.memory
+        if (row.chip, row.core, row.pool) == (over.chip, over.core, over.pool)
+    ]
+    raise CapacityError(
+        f"the {over.pool} is too small", where=f"program '{program.name}', {where}", need=f"{over.need_bits:,} bits",
+        limit=f"{over.limit_bits:,} bits",
+        table=(*purposes, Shortage(f"{over.pool}, all of it", where, over.need_bits, over.limit_bits)),
+    )  # fmt: skip
 
 
 def _need(pool: PoolRow) -> int:

@@ -10,8 +10,9 @@ import pytest
 from graphs import chain
 
 from neurotrain_hw.chips import Chip, load_chip
-from neurotrain_hw.compiler import compile_graph, layer_rows, memory_rows, place, pool_rows
+from neurotrain_hw.compiler import compile_graph, layer_rows
 from neurotrain_hw.errors import CapacityError, UnsupportedError, ValueRangeError
+from neurotrain_hw.memory import memory_rows, place, pool_rows
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
 from neurotrain_hw.program.random_network import random_sparse
 from neurotrain_hw.program.synapses import Convolution
