@@ -81,8 +81,14 @@ def _output_error(place: Place) -> SignalPath:
 
 
 def _target(place: Place) -> SignalPath:
-    """The targets themselves, through fixed random weights: no error comes back."""
-    return SignalPath(_gated(place), connections=(_to_hidden("target", place.feedback, "spikes"),))
+    """The targets themselves, through fixed random weights: no error comes back.
+
+    The weights of a hidden neuron sum to 0 over the classes, to within the grid: a class is as often wanted as any
+    other, and a neuron whose signals did not balance would drift until it always fired, or never.
+    """
+    centred = place.feedback - place.feedback.mean(axis=1, keepdims=True)
+    weights = 2 * np.rint(centred / 2).astype(np.int32)
+    return SignalPath(_gated(place), connections=(_to_hidden("target", weights, "spikes"),))
 
 
 def _local_readout(place: Place) -> SignalPath:

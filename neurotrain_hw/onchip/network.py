@@ -72,7 +72,8 @@ def build_program(
     """The learning program, placed on a chip: CapacityError where weights, traces and feedback do not fit.
 
     `seed` draws the hidden weights and the feedback and seeds the rounding. The rules give equation, traces and the
-    constants of the modulators (their `defaults`); `feedback` forms the hidden rule's learning signal. `start` "trained" takes the hidden layer from `trained`.
+    constants of the modulators (their `defaults`); the hidden rule's signal is one of `signals()`. `start` "trained"
+    takes the hidden layer from `trained`.
     """
     rng = np.random.default_rng(seed)
     spread = _even(rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs)))
@@ -123,7 +124,9 @@ def target_levels(network: OnChipNetwork, readout_rule: Rule) -> npt.NDArray[np.
     """
     a = 1 - rule_number(readout_rule, "trace_decay") / 4096
     rise: npt.NDArray[np.float64] = 1 - np.power(a, np.arange(1.0, network.steps + 1))
-    levels: npt.NDArray[np.int32] = np.rint(rule_number(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
+    levels: npt.NDArray[np.int32] = np.rint(rule_number(readout_rule, "target_level") * rise / rise[-1]).astype(
+        np.int32
+    )
     return levels
 
 

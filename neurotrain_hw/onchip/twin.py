@@ -27,11 +27,12 @@ class FloatTwin:
     """
 
     def __init__(self, program: Program, *, rate: float = 1.0) -> None:
-        self.program = program
+        self.program, self._rate = program, rate
         self._tables: Tables = tables_of(program, rate)
         self._weights = self._tables.weights.copy()
         self._out = [p.name for p in program.populations].index(program.outputs[0])
-        self._rest()
+        self.step, self._state = 0, np.zeros((STATES, self._tables.neurons.shape[1]))
+        self._x, self._y, self._tags = (np.zeros(n) for n in self._tables.sizes)
 
     def learn(self, inputs: Mapping[str, EventStream], *, steps: int) -> None:
         """Run `steps` more steps and learn; streams start at the first of them."""
@@ -72,16 +73,9 @@ class FloatTwin:
 
     def copy(self) -> FloatTwin:
         """A twin at step 0 with the weights as they stand."""
-        twin = object.__new__(FloatTwin)
-        twin.program, twin._tables, twin._out = self.program, self._tables, self._out
+        twin = FloatTwin(self.program, rate=self._rate)
         twin._weights = self._weights.copy()
-        twin._rest()
         return twin
-
-    def _rest(self) -> None:
-        self.step = 0
-        self._state = np.zeros((STATES, self._tables.neurons.shape[1]))
-        self._x, self._y, self._tags = (np.zeros(n) for n in self._tables.sizes)
 
     def _run(self, inputs: npt.NDArray[np.float32], learning: bool) -> F64:
         t = self._tables

@@ -30,7 +30,8 @@ C_COLUMNS = 6
 
 R_CONNECTION, R_X, R_Y, R_TAGS, R_THREE, R_GROUPS, R_GROUP_COUNT, R_PLAIN, R_HAS_T = range(9)
 R_COLUMNS = 9
-"""A rule: its connection, places of its traces x (2, n_pre), y (3, n_post) and tags, and its groups of products; R_PLAIN: one group, without synaptic factors."""
+"""A rule: its connection, places of its traces x (2, n_pre), y (3, n_post) and tags, and its groups of products;
+R_PLAIN: one group, without synaptic factors."""
 
 G_PRODUCTS, G_COUNT, G_TARGET = range(3)
 G_COLUMNS = 3
