@@ -27,7 +27,6 @@ from neurotrain_hw.simulator.tables import (
 )
 from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, signed_bytes, words
 
-
 _LONG, _TOGETHER = 2048, 16
 """Longer rows are added this many at a time, so that the processor sees each of them read on from end to end."""
 
