@@ -121,7 +121,7 @@ def test_a_program_that_breaks_its_own_map_or_lies_nowhere(tmp_path: Path) -> No
     assert result.exit_code == 2 and "the program is for 'mine'" in result.stderr
 
 
-def test_the_audit_says_what_fits_and_it_does() -> None:
+def test_the_audit_says_what_fits_and_it_does(tmp_path: Path) -> None:
     """13,152 bytes suffice; 12 KiB do with feedback from a seed, and on two chips."""
     common = (*LEARNER, "--target", "edge_sram", "--json")
     assert call(*common, "--budget", "13152B").exit_code == 0
@@ -130,8 +130,13 @@ def test_the_audit_says_what_fits_and_it_does() -> None:
     rows = {row["requirement"]: row for row in json.loads(refused.stdout)["rows"]}
     assert (rows["cores"]["need"], rows["cores"]["limit"], rows["cores"]["result"]) == ("2", "1", "fail")
     remedy = rows["memory with learning"]["remedy"]
-    for words in ("(--feedback generated)", "(--chips 2)", "(--budget 13152B)", "weights of 6 bits"):
+    for words in ("(--feedback generated)", "(--chips 2)", "(--budget 13152B)", "(--weight-bits 6)"):
         assert words in remedy
+    path = tmp_path / "narrow.toml"
+    text = load_chip("edge_sram").path.read_text()
+    path.write_text(text.replace('"weight:8s"', '"weight:6s"'))
+    narrow = call(*LEARNER, "--target", path, "--budget", "12KiB", "--weight-bits", 6, "--json")
+    assert narrow.exit_code == 0 and '"weight:6s", "eligibility:8s"] in a copy of edge_sram.toml' in remedy
     assert call(*common, "--budget", "12KiB", "--feedback", "generated").exit_code == 0
     assert call(*common, "--budget", "12KiB", "--chips", "2").exit_code == 0
     assert call(*LEARNER, "--target", "loihi2", "--feedback", "generated").exit_code == 2

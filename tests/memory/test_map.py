@@ -104,7 +104,8 @@ def test_the_same_on_a_chip_that_sizes_routing_and_generators(learner: Program) 
         "modulator state": 32 * HIDDEN + 24 * OUT,
         "feedback matrix": 8 * OUT * HIDDEN,
         "random generators": 2 * 64,  # one for each connection that learns
-        "routing": 32 * (64 + 128 + 10),  # an entry for each input axon
+        "routing": 32 * (64 + 128),  # an entry for each input axon
+        "feedback routing": 32 * 10,
     }
 
 
