@@ -189,6 +189,20 @@ def test_in_a_long_epoch_a_trace_is_read_as_its_gate_says() -> None:
     replace(rule, t_epoch=4, dw=swept, sampling={"x1": "epoch-end", "y1": "epoch-end"})
 
 
+def test_a_fault_in_a_file_is_shown_with_the_line_of_the_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "my.toml", load_rule("pair-stdp").to_toml()
+    path.write_text(text.replace("2^-2*y0*x1", "2^-2*y0**x1"))
+    line = next(k for k, row in enumerate(text.splitlines(), start=1) if row.startswith("dw ="))
+    with pytest.raises(RuleSyntaxError, match=rf"my.toml: line {line}: dw: '\*\*' is no operator at column 9"):
+        load_rule(path)
+    spread = text.replace('"2^-2*y0*x1 - 2^-2*x0*y1"', '"""\n2^-2*y0*x1\n- 2^-2*x0*y4"""')
+    path.write_text(spread)
+    with pytest.raises(
+        RuleSyntaxError, match=rf"my.toml: line {line + 2}: dw: 'y4' is unknown here at line 2, column 1"
+    ):
+        load_rule(path)
+
+
 def test_a_product_that_would_wrap_in_32_bits_is_refused() -> None:
     """128^2 * 512^2 * 7 is above 2^31; Lava would multiply on and take what is left of it."""
     rule, wide = load_rule("pair-stdp"), parse_sum("7*y0*(x1+1)*(y1+1)*(w+300)*(w-300)")
