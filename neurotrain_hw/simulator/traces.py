@@ -42,6 +42,7 @@ from neurotrain_hw.simulator.rule_tables import (
 from neurotrain_hw.simulator.tables import (
     BLOCK,
     P_ACTIVE_AT,
+    P_BESIDE_AT,
     P_COLUMNS,
     P_MODULATED,
     P_SENDING,
@@ -79,12 +80,18 @@ def see_spikes(rule_at, pre_at, post_at, t, k):
 
 @kernel
 def _take_third(rule, side, post, k):
-    """y1, y2 and y3 as the post neurons form them (M as max(M, 0) and max(-M, 0)), as they are given, or 0."""
+    """y1, y2 and y3 as the post neurons form them (M as max(M, 0) and max(-M, 0), after what stands beside it), as they
+    are given, or 0."""
     n, modulated, given = side[S_N], post[P_MODULATED] != 0, rule[R_GIVEN_AT] != 0
+    first = 1 if post[P_BESIDE_AT] != 0 else 0
     for v in range(3):
         trace = words(side[S_TRACES_AT] + v * n * 4, n)
-        if modulated and v < 2:
-            third, sign = words(post[P_THIRD_AT], n), np.int32(1 if v == 0 else -1)
+        if modulated and v < first:
+            beside = words(post[P_BESIDE_AT], n)
+            for i in range(n):
+                trace[i] = beside[i]
+        elif modulated and v < first + 2:
+            third, sign = words(post[P_THIRD_AT], n), np.int32(1 if v == first else -1)
             for i in range(n):
                 trace[i] = max(np.int32(third[i] * sign), np.int32(0))
         elif given and not modulated:
