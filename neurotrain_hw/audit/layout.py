@@ -90,4 +90,4 @@ def _modulator(network: NetworkShape, name: str, needs: Needs | None) -> str:
         return ""
     if layer.role == "output":
         return "error"
-    return "feedback" if needs.signal != "error" else ""
+    return "feedback" if needs.signal not in ("error", "error-triggered") else ""

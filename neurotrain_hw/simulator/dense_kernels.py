@@ -142,7 +142,7 @@ def add_graded_rows(row, pre, into_at, plastic_at, sending):
         if dense:
             _packed_row(into_at, n, bits, row[C_SIGNED], base + j * stride, stride, value)
         else:
-            learned = words(plastic_at + (base + j * n) * 4, n)
+            learned = words(plastic_at + (base + j * stride) * 4, n)
             for i in range(n):
                 into[i] = np.int32(into[i] + learned[i] * value)
     return events
@@ -151,9 +151,9 @@ def add_graded_rows(row, pre, into_at, plastic_at, sending):
 @kernel
 def add_plastic_rows(row, active_at, into_at, plastic_at, sending):
     """Spikes through a connection that learns; its weights are int32, row by row of pre neuron."""
-    n, base = row[C_N_POST], plastic_at + row[C_WEIGHTS_AT] * 4
+    n, stride, base = row[C_N_POST], row[C_ROW], plastic_at + row[C_WEIGHTS_AT] * 4
     into, active = words(into_at, n), words(active_at, sending)
     for a in range(sending):
-        learned = words(base + np.int64(active[a]) * n * 4, n)
+        learned = words(base + np.int64(active[a]) * stride * 4, n)
         for i in range(n):
             into[i] = np.int32(into[i] + learned[i])

@@ -17,7 +17,7 @@ from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.lanes import NEURONS
 from neurotrain_hw.simulator.parameters import kernel_parameters
-from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables
+from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables, row_length
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -39,8 +39,8 @@ class Layout:
     are addresses of the state itself, and `offsets` where in the state they point to, int64, in bytes. `sizes`: bytes
     of the state's blocks, in their order. `presets`: values that are not 0 at the start, as (offset in bytes, int32
     values). `states`: where the state variables and third factors lie, offset in bytes by (population, name).
-    `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32, row by row of pre neuron. `arrays`
-    keeps alive what the tables point to.
+    `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32, laid out as in
+    `rule_memory.Plastic`. `arrays` keeps alive what the tables point to.
     """
 
     shape: tuple[int, int]
@@ -98,12 +98,11 @@ class _Builder:
         for number, connection in enumerate(self.program.connections):
             self._connection(number, connection)
         learning = [c for c in self.program.connections if c.plasticity is not None]
-        weights = [np.ascontiguousarray(c.matrix().T).ravel() for c in learning]
         slots, offsets = self._offsets()
         inputs = tuple((self.index[name], name) for name in self.program.inputs)
         return Layout(
             self.shape, inputs, self.table, slots, offsets, self.sizes, tuple(self.presets), self.states,
-            build_rule_tables(learning), (_join(weights), _tags(learning, "tag_1"), _tags(learning, "tag_2")),
+            build_rule_tables(learning), _plastic_values(learning),
             tuple(self.arrays),
         )  # fmt: skip
 
@@ -316,7 +315,8 @@ class _Builder:
                 remedy="Use a dense connection without delays from spikes to the synaptic input.",
             )  # fmt: skip
         row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_RULE] = t.PLASTIC, self.plastic_size, self.rules
-        self.plastic_size += c.weights.shape[0] * c.weights.shape[1]
+        row[t.C_ROW] = row_length(c.weights.shape[0])
+        self.plastic_size += c.weights.shape[1] * int(row[t.C_ROW])
         self.rules += 1
 
 
@@ -327,14 +327,15 @@ def _reach(geometry: Convolution, axis: int, size: int, taps: int, outputs: int)
     return np.where((rest == 0) & (position >= 0) & (position < outputs), position, -1).astype(np.int32)
 
 
-def _tags(plastic: Sequence[Connection], key: str) -> I32:
-    found = []
-    for c in plastic:
-        tag = getattr(c.plasticity, key)
-        n_post, n_pre = c.weights.shape
-        found.append(np.zeros(n_post * n_pre, np.int32) if tag is None else np.asarray(tag, np.int32).T.ravel())
-    return _join(found)
-
-
-def _join(parts: Sequence[npt.NDArray[Any]]) -> I32:
-    return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)
+def _plastic_values(plastic: Sequence[Connection]) -> tuple[I32, I32, I32]:
+    """Weights, tag_1 and tag_2 of the learning connections, one after the other, in rows of `row_length` words."""
+    shapes = [(c.weights.shape[1], row_length(c.weights.shape[0])) for c in plastic]
+    size = sum(n_pre * length for n_pre, length in shapes)
+    found, start = (np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)), 0
+    for c, (n_pre, length) in zip(plastic, shapes, strict=True):
+        given = (c.matrix(), getattr(c.plasticity, "tag_1", None), getattr(c.plasticity, "tag_2", None))
+        for into, values in zip(found, given, strict=True):
+            if values is not None:
+                into[start : start + n_pre * length].reshape(n_pre, length)[:, : c.weights.shape[0]] = values.T
+        start += n_pre * length
+    return found

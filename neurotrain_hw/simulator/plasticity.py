@@ -47,7 +47,7 @@ from neurotrain_hw.simulator.rule_tables import (
     S_SPIKED_AT,
     S_TRACES,
 )
-from neurotrain_hw.simulator.traces import close_traces, gather
+from neurotrain_hw.simulator.traces import close_traces, gather, padded, part_stride
 from neurotrain_hw.simulator.views import kernel, plain_bytes, reals, wide, words
 
 
@@ -116,21 +116,24 @@ def _fill_part(product_at, side_at, number, epoch):
     It has one value, or one for each step at which the other side's neuron may have spiked.
     """
     product, side = wide(product_at, Q_COLUMNS), wide(side_at, S_COLUMNS)
-    n, live, slots, dependency = side[S_N], side[S_LIVE], product[Q_SLOTS + number], product[Q_DEPENDENCY]
-    own = words(side[S_OWN_AT], live)
+    live, slots, dependency = side[S_LIVE], product[Q_SLOTS + number], product[Q_DEPENDENCY]
+    n, stride = padded(live), padded(side[S_N])
+    own = words(side[S_OWN_AT], n)
     gated, scale = dependency == number, np.int32(1 if number else product[Q_MANT])
     for slot in range(0 if slots == 1 else 1, slots):
         step = slot if slots > 1 else (epoch + 1 if gated and epoch > 1 else epoch)
-        part = words(side[S_PARTS_AT] + (product[Q_PART + number] + slot * n) * 4, live)
-        for a in range(live):
+        part = words(side[S_PARTS_AT] + (product[Q_PART + number] + slot * part_stride(side[S_N])) * 4, n + 32)
+        for a in range(n):
             part[a] = scale if own[a] > 0 or not gated else np.int32(0)
         for f in range(product[Q_FACTORS]):
             factor = wide(product[Q_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
             constant, limit, which = factor[F_CONSTANT], factor[F_LIMIT], factor[F_WHICH]
             if factor[F_OF] != number:
                 continue
-            read_at = side[S_HISTORY_AT] + (step * side[S_TRACES] + which) * n * 4
-            read = words(side[S_OWN_AT] if which < 0 else read_at, live)
-            for a in range(live):
+            read_at = side[S_HISTORY_AT] + (step * side[S_TRACES] + which) * stride * 4
+            read = words(side[S_OWN_AT] if which < 0 else read_at, n)
+            for a in range(n):
                 value = np.int64(min(read[a], np.int32(1)) if which < 0 else read[a]) + constant
                 part[a] = np.int32(part[a] * np.int32(min(max(value, -limit), limit - 1)))
+        for a in range(live, n + 32):
+            part[a] = 0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from neurotrain_hw.simulator import rule_tables as r
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.random_streams import RandomNumbers
-from neurotrain_hw.simulator.rule_tables import sides_of
+from neurotrain_hw.simulator.rule_tables import padded, sides_of
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -19,9 +19,9 @@ I64 = npt.NDArray[np.int64]
 class Plastic(NamedTuple):
     """State of the learning connections, one after the other.
 
-    `w`, `tag_1`, `tag_2` int32 per synapse, row by row of pre neuron; `x` (2 per pre neuron), `y` (3 per post neuron)
-    traces; `tx`, `ty` spike times within the epoch; `below` uint8 per rule: whether a tag_1 stands at -257, below what
-    the accumulator holds.
+    `w`, `tag_1`, `tag_2` int32 per synapse, in rows of `row_length` words for each pre neuron; `x` (2 per pre neuron),
+    `y` (3 per post neuron) traces; `tx`, `ty` spike times within the epoch; `below` uint8 per rule: whether a tag_1
+    stands at -257, below what the accumulator holds.
     """
 
     w: I32
@@ -69,7 +69,7 @@ class RuleMemory:
             row[r.R_BELOW_AT], row[r.R_COUNTS_AT] = address(plastic.below) + number, address(counts[number])
             for column, size in sizes:
                 row[column], at = at, at + size * 4
-            starts = [synapse + pre_n * post_n, pre + pre_n, post + post_n]
+            starts = [synapse + pre_n * int(row[r.R_ROW]), pre + pre_n, post + post_n]
 
     def feed(self, numbers: RandomNumbers, third: I32) -> None:
         """Point to the random numbers and given third factors (rules, 3, steps or 0, n) of a stretch of steps."""
@@ -86,9 +86,9 @@ class RuleMemory:
     def _rooms(self, tables: r.RuleTables, number: int) -> list[tuple[int, int]]:
         """Columns that point to room to work in, with its size in words."""
         row = tables.rules[number]
-        found = [(r.R_LINE_AT, 8 * max(int(row[r.R_PRE_N]), int(row[r.R_POST_N])))]
+        found = [(r.R_LINE_AT, 9 * padded(max(int(row[r.R_PRE_N]), int(row[r.R_POST_N]))))]
         for k, side in enumerate(sides_of(row)):
-            n = int(side[r.S_N])
+            n = padded(int(side[r.S_N]))
             sizes = {
                 r.S_LIST_AT: n, r.S_REST_AT: n, r.S_SPIKED_AT: n, r.S_OWN_AT: n,
                 r.S_HISTORY_AT: (int(row[r.R_EPOCH]) + 2) * int(side[r.S_TRACES]) * n,

@@ -30,11 +30,11 @@ PRE, POST, VALUES = range(3)
 
 # a rule: what it is, its memory, and two sides
 (
-    R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
+    R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_ROW, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
     R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_ROUNDING_AT, R_GIVEN_AT,
     R_GIVEN_STEP, R_GIVEN_TRACE,
-) = range(21)  # fmt: skip
-R_SIDES = 21
+) = range(22)  # fmt: skip
+R_SIDES = 22
 # the pre and the post side of a rule
 (
     S_N, S_TRACES, S_FULL, S_WHOLE, S_KEEPS, S_TRACES_AT, S_TIMES_AT, S_DECAY_AT, S_IMPULSE_AT, S_DRAWN_DECAY_AT,
@@ -48,6 +48,10 @@ Q_TARGET, Q_DEPENDENCY, Q_MANT, Q_EXP, Q_SHIFT, Q_SYNAPTIC, Q_FACTORS, Q_FACTORS
 Q_COLUMNS = 12
 F_OF, F_WHICH, F_CONSTANT, F_SIGN, F_LIMIT = range(5)
 F_COLUMNS = 5
+
+
+PAD = 32
+"""Loops run over multiples of it, so that they need no second, slower loop for what vectors leave over."""
 
 
 class RuleTables(NamedTuple):
@@ -93,6 +97,20 @@ def build_rule_tables(connections: Sequence[Connection]) -> RuleTables:
     return tables
 
 
+def padded(n: int) -> int:
+    """The next multiple of PAD."""
+    return -(-n // PAD) * PAD
+
+
+def row_length(n_post: int) -> int:
+    """Words from one pre neuron's weights (or tags) to the next one's: an odd number of cache lines.
+
+    Weights of one post neuron would else fall into few sets of the cache, and drive each other out.
+    """
+    lines = -(-n_post // 16)
+    return 16 * (lines + 1 - lines % 2)
+
+
 def sides_of(row: I64) -> I64:
     """The pre and the post side of a rule, int64 (2, S_COLUMNS), a view of its row."""
     return row[R_SIDES:].reshape(2, S_COLUMNS)
@@ -104,6 +122,7 @@ def _fill_rule(
     row = tables.rules[number]
     row[R_EPOCH], row[R_THIRD], row[R_SIGN] = rule.t_epoch, rule.kind == "3f", SIGNS[c.sign_mode or "mixed"]
     row[R_POST_N], row[R_PRE_N] = c.weights.shape
+    row[R_ROW] = row_length(c.weights.shape[0])
     row[R_PERIOD], row[R_PRODUCTS] = _period(rule, c.name), len(products)
     for target, product in products:
         row[R_TARGETS] |= 1 << target
@@ -132,7 +151,7 @@ def _divide_parts(rule: I64, rows: I64, products: list[tuple[int, Product]]) -> 
         for row, (_, product) in zip(rows, products, strict=True):
             row[Q_SLOTS + k] = _slots(product, k, int(rule[R_EPOCH]))
             row[Q_PART + k] = side[S_PARTS]
-            side[S_PARTS] += row[Q_SLOTS + k] * side[S_N]
+            side[S_PARTS] += row[Q_SLOTS + k] * (padded(side[S_N]) + PAD)
             side[S_FULL] |= _always(product, k)
 
 

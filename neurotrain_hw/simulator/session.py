@@ -21,6 +21,7 @@ from neurotrain_hw.simulator.kernels import advance_frozen, advance_learning
 from neurotrain_hw.simulator.layout import I32, I64, build_layout
 from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
+from neurotrain_hw.simulator.rule_tables import row_length
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.snapshot import Snapshot, read_snapshot, write_snapshot
 from neurotrain_hw.simulator.state import State
@@ -191,8 +192,9 @@ class Session:
         for c in self.program.connections:
             if c.plasticity is not None:
                 n_post, n_pre = c.weights.shape
-                out[c.name] = flat[start : start + n_post * n_pre].reshape(n_pre, n_post).T.copy()
-                start += n_post * n_pre
+                size = n_pre * row_length(n_post)
+                out[c.name] = flat[start : start + size].reshape(n_pre, -1)[:, :n_post].T.copy()
+                start += size
         return out
 
     def _traces(self) -> dict[str, I32]:

@@ -131,7 +131,7 @@ def gather(side_at, every):
             continue
         for i in range(count):
             now = times[i] > 0
-            live[first] = rest[others] = start + i
+            words(live_at + first * 4, 1)[0] = words(rest_at + others * 4, 1)[0] = start + i
             first += now
             others += (some[i] != 0 or full) and not now
     total = first + others
@@ -149,36 +149,52 @@ def gather(side_at, every):
             live[first + a] = rest[a]
 
 
+@inlined
+def padded(n):
+    """The next multiple of 32: loops over it need no second, slower loop for what vectors leave over."""
+    return (n + 31) & -32
+
+
+@inlined
+def part_stride(n):
+    """Entries between a part's values for one step and the next: a line may begin anywhere in it."""
+    return padded(n) + 32
+
+
 @kernel
 def close_traces(rule_at, side_at, k):
     """The listed neurons' traces at every step of the epoch that ends, their spike times, and what is kept of both.
 
-    S_HISTORY_AT: int32 (epoch + 2, traces, n): at the steps 0 to epoch, and at the neuron's own spike.
+    S_HISTORY_AT: int32 (epoch + 2, traces, padded n): at the steps 0 to epoch, and at the neuron's own spike.
     Formulas: `arithmetic.decay_trace`, `.add_impulse`.
     """
     rule, side = wide(rule_at, R_SIDES), wide(side_at, S_COLUMNS)
-    n, live, kinds, epoch = side[S_N], side[S_LIVE], side[S_TRACES], rule[R_EPOCH]
-    index, own, times = words(side[S_LIST_AT], live), words(side[S_OWN_AT], live), words(side[S_TIMES_AT], n)
+    live, kinds, epoch, stride = side[S_LIVE], side[S_TRACES], rule[R_EPOCH], padded(side[S_N])
+    n = padded(live)
+    index, own, times_at = words(side[S_LIST_AT], live), words(side[S_OWN_AT], n), side[S_TIMES_AT]
     for a in range(live):
-        own[a] = times[index[a]]
-        times[index[a]] = 0
+        time = words(times_at + index[a] * 4, 1)
+        own[a], time[0] = time[0], 0
+    for a in range(live, n):
+        own[a] = 0
     decays, impulses = reals(side[S_DECAY_AT], kinds), wide(side[S_IMPULSE_AT], 2 * kinds)
     random, drawn = reals(side[S_DRAWN_DECAY_AT], k + 1)[k], wide(side[S_DRAWN_IMPULSE_AT], k + 1)[k]
     updates = np.int32(0)
     for v in range(kinds):
-        decay, step_at = decays[v], side[S_HISTORY_AT] + v * n * 4
+        decay, step_at, trace_at = decays[v], side[S_HISTORY_AT] + v * stride * 4, side[S_TRACES_AT] + v * side[S_N] * 4
         if decay == 0.0 and impulses[2 * v] == 0 and impulses[2 * v + 1] == 0:
             continue  # it is 0, and so is its history
-        trace, before = words(side[S_TRACES_AT] + v * n * 4, n), words(step_at, live)
-        size = np.int32(impulses[2 * v] + (1 if drawn < impulses[2 * v + 1] else 0))
+        before, size = words(step_at, n), np.int32(impulses[2 * v] + (1 if drawn < impulses[2 * v + 1] else 0))
         for a in range(live):
-            before[a] = trace[index[a]]
-        for a in range(live):
+            before[a] = words(trace_at + index[a] * 4, 1)[0]
+        for a in range(live, n):
+            before[a] = 0
+        for a in range(n):
             updates = np.int32(updates + np.int32(before[a] != 0 or own[a] != 0))
         for step in range(1, epoch + 1):
-            before, after = words(step_at, live), words(step_at + kinds * n * 4, live)
-            step_at += kinds * n * 4
-            for a in range(live):
+            before, after = words(step_at, n), words(step_at + kinds * stride * 4, n)
+            step_at += kinds * stride * 4
+            for a in range(n):
                 exact = decay * before[a]
                 whole = np.int32(exact)
                 whole = np.int32(whole - np.int32(whole > exact))
@@ -187,11 +203,11 @@ def close_traces(rule_at, side_at, k):
         if side[S_KEEPS]:
             after = words(step_at, live)
             for a in range(live):
-                trace[index[a]] = after[a]
+                words(trace_at + index[a] * 4, 1)[0] = after[a]
         if epoch > 1:
-            at_spike, every_step = words(step_at + kinds * n * 4, live), words(side[S_HISTORY_AT], 1 << 40)
+            at_spike, first_at = words(step_at + kinds * stride * 4, live), side[S_HISTORY_AT]
             for a in range(live):
-                at_spike[a] = every_step[(own[a] * kinds + v) * n + a]
+                at_spike[a] = words(first_at + ((own[a] * kinds + v) * stride + a) * 4, 1)[0]
     wide(rule[R_COUNTS_AT], 5)[L_TRACES] += updates
 
 
