@@ -65,8 +65,8 @@ class Modulator:
                               xi = r mod 127 - 63 with r number (t - 1) * n + i + 1 of SplitMix64 from noise_seed
 
     For signal = "error" it also sends L (signed), or its sign (error_sent = "sign"), on its port `error`, which
-    feedback connections read with one step of latency. z is kept where something reads it, and is set to 0 when the neuron's
-    state is reset (`lif_reset`).
+    feedback connections read with one step of latency. z is kept where something reads it, and is set to 0 when the
+    neuron's state is reset (`lif_reset`).
     """
 
     signal: Literal["error", "feedback", "reward", "goodness"]

@@ -46,8 +46,8 @@ from neurotrain_hw.simulator.views import kernel, wide
 
 _SOURCES = (
     "convolution_kernels", "dense_kernels", "kernels", "lanes", "line_kernel", "message_kernels", "modulator_kernels",
-    "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "scaling_kernel", "sparse_kernels", "synaptic_kernels",
-    "tables", "traces", "views",
+    "neuron_kernels", "other_kernels", "plasticity", "rule_tables", "scaling_kernel", "sparse_kernels",
+    "synaptic_kernels", "tables", "traces", "views",
 )  # fmt: skip
 
 

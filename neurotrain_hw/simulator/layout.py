@@ -261,7 +261,7 @@ class _Builder:
         """Weights that learn are read where they are; others never change, and are turned round once."""
         if read.plasticity is not None:
             row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.TRANSPOSED, self._first_learned(read.name)
-            row[t.C_SIGNED] = int(c.signs_only)
+            row[t.C_ROW], row[t.C_SIGNED] = row_length(read.weights.shape[0]), int(c.signs_only)
         elif c.signs_only:
             signs = pack_weights(2 * np.sign(read.matrix().T), "mixed", 8)  # twice, since mixed weights drop a bit
             self._packed(row, replace(signs, shift=0))
@@ -271,7 +271,7 @@ class _Builder:
     def _first_learned(self, name: str) -> int:
         """Where the weights of a learning connection begin among those of all."""
         learning = [c for c in self.program.connections if c.plasticity is not None]
-        sizes = [c.weights.shape[0] * c.weights.shape[1] for c in learning]
+        sizes = [c.weights.shape[1] * row_length(c.weights.shape[0]) for c in learning]
         return sum(sizes[: [c.name for c in learning].index(name)])
 
     def _sparse(self, row: I64, c: Connection) -> None:

@@ -15,7 +15,7 @@ from neurotrain_hw.simulator.tables import (
     C_ERROR,
     C_GRADED,
     C_N_POST,
-    C_N_PRE,
+    C_ROW,
     C_SIGNED,
     C_WEIGHTS_AT,
     ERROR,
@@ -105,7 +105,7 @@ def close_step(row):
 @kernel
 def add_columns(row, pre, into_at, plastic_at, sending):
     """Values through weights that another connection learns, int32 with a row for each of this one's post neurons."""
-    n, n_pre, signs, from_error = row[C_N_POST], row[C_N_PRE], row[C_SIGNED] != 0, row[C_ERROR] != 0
+    n, stride, signs, from_error = row[C_N_POST], row[C_ROW], row[C_SIGNED] != 0, row[C_ERROR] != 0
     into, base = words(into_at, n), plastic_at + row[C_WEIGHTS_AT] * 4
     active, graded = words(pre[P_ACTIVE_AT], sending), row[C_GRADED] != 0
     valued = from_error or pre[P_VALUE_AT] != 0
@@ -120,7 +120,7 @@ def add_columns(row, pre, into_at, plastic_at, sending):
         k = np.int64(a) if from_error else np.int64(active[a])
         events += n
         for j in range(n):
-            weight = words(base + (j * n_pre + k) * 4, 1)[0]
+            weight = words(base + (j * stride + k) * 4, 1)[0]
             if signs:
                 weight = np.int32(np.int32(weight > 0) - np.int32(weight < 0))
             into[j] = np.int32(into[j] + weight * value)
