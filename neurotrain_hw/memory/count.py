@@ -166,7 +166,8 @@ class CoreMemory:
             if self.widths.generator.bits is not None:
                 yield Term(LEARNING, "random generators", 1, self.widths.generator, learning=True)
         if self.widths.axon.bits is not None:
-            yield Term(ROUTING, "routing", wire.fan_in.axons(ranges), self.widths.axon, learning=wire.feedback)
+            purpose = "feedback routing" if wire.feedback else "routing"
+            yield Term(ROUTING, purpose, wire.fan_in.axons(ranges), self.widths.axon, learning=wire.feedback)
 
     def _post(self, group: Group, neurons: int) -> Iterator[Term]:
         """Post traces, third factors and what else rules keep, once per neuron, however many wires read them."""

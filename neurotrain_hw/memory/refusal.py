@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from neurotrain_hw.errors import CapacityError, Shortage
 from neurotrain_hw.memory.count import CoreMemory
 from neurotrain_hw.memory.fill import Filling, Overdraft, cores_of
+from neurotrain_hw.memory.layout import Wire
 from neurotrain_hw.memory.remedies import remedies
 from neurotrain_hw.program import CoreSlice
 
@@ -23,6 +24,16 @@ def refusal(memory: CoreMemory, filling: Filling, chips: int | None) -> Capacity
             table=tuple(_core_table(memory, [part], where)), remedies=helps,
         )  # fmt: skip
     return _too_few(memory, filling, chips or 1, helps)
+
+
+def too_wide_error(memory: CoreMemory, wire: Wire, most: int, chips: int | None) -> CapacityError:
+    """The error for weights of more bits than the chip stores."""
+    where = f"connection '{wire.name}'"
+    return CapacityError(
+        f"{memory.chip.name} has no weights of so many bits", where=where, need=f"{wire.weight_bits} bits",
+        limit=f"{most} bits", table=(Shortage("bits of a weight", where, wire.weight_bits, most),),
+        remedies=remedies(memory.layout, memory.chip, chips),
+    )  # fmt: skip
 
 
 def _too_few(memory: CoreMemory, filling: Filling, chips: int, helps: Sequence[object]) -> CapacityError:

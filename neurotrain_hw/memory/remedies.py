@@ -9,7 +9,7 @@ from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory.budget import with_budget, with_figures
 from neurotrain_hw.memory.count import CoreMemory
-from neurotrain_hw.memory.fill import fill, fits
+from neurotrain_hw.memory.fill import fill, fits, too_wide
 from neurotrain_hw.memory.layout import Layout
 from neurotrain_hw.memory.narrow import narrowed, with_generated_feedback
 from neurotrain_hw.memory.widths import Widths
@@ -17,6 +17,8 @@ from neurotrain_hw.program import Program
 
 _STATE = "learning.synaptic_state"
 _LARGEST_BUDGET = 1 << 33
+_LEAST_LEARNING_BITS = 2
+"""A sign and a step: a signed weight of 1 bit has no 0 to start from."""
 _MOST_SYNAPSES = 2_000_000
 """Beyond it, the least memory that suffices is not searched for: each of some thirty trials takes seconds."""
 
@@ -82,10 +84,14 @@ def _weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     allowed = chip.integers("synapse.weight_bits_allowed") or ()
     for bits in sorted((b for b in allowed if b < widest), reverse=True):
         if learns and turned:
+            if bits < _LEAST_LEARNING_BITS:
+                return
             changed, text = _with_field(chip, ("weight",), bits)
             yield Remedy(f"weights of {bits} bits, those that learn, too{text}", changed, chips, bits, True)
         else:
-            yield Remedy(f"weights of {bits} bits" + (" where they do not learn" if learns else ""), chip, chips, bits)
+            yield Remedy(
+                f"weights of {_plural(bits)}" + (" where they do not learn" if learns else ""), chip, chips, bits
+            )
 
 
 def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
@@ -95,7 +101,7 @@ def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     if used and width is not None and chip.figure(_STATE).status == "X":
         for bits in range(width - 1, 0, -1):
             changed, text = _with_field(chip, ("tag", "elig"), bits)
-            yield Remedy(f"tags of {bits} bits{text}", changed, chips)
+            yield Remedy(f"tags of {_plural(bits)}{text}", changed, chips)
 
 
 def _feedback(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
@@ -120,7 +126,7 @@ def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]
 
 
 def _more_chips(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
-    if chips is None:
+    if chips is None or too_wide(layout, chip):
         return
     try:
         filling = fill(CoreMemory(layout, chip))
@@ -135,7 +141,7 @@ def _more_memory(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Reme
     figure = chip.figure("memory.sram_core_bytes")
     if figure.status != "X" or not isinstance(figure.value, int) or _synapses(layout) > _MOST_SYNAPSES:
         return
-    low, high = figure.value, 2 * figure.value
+    low, high = 0, max(figure.value, 1)
     while not fits(layout, with_budget(chip, high), chips):
         low, high = high, 2 * high
         if high > _LARGEST_BUDGET:
@@ -167,6 +173,10 @@ def _state_text(changed: Chip, chip: Chip) -> str:
         return ""
     fields = ", ".join(f'"{text}"' for text in _texts(changed))
     return f" ({_STATE} = [{fields}] in a copy of {chip.path.name})"
+
+
+def _plural(bits: int) -> str:
+    return f"{bits} bit" if bits == 1 else f"{bits} bits"
 
 
 def _texts(chip: Chip) -> Iterator[str]:
