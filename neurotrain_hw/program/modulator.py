@@ -139,8 +139,9 @@ def check_modulator(modulator: Modulator, n: int, target: tuple[str, int] | None
     if size is None and target is not None:
         raise ValueRangeError("a fed-back signal takes no target", where=where, remedy="Connect to its port 'signal'.")
     if size is not None and target != ("input", size):
-        found = "no target" if target is None else f"a target that is a {target[0]} of {target[1]} neurons"
-        raise ValueRangeError(f"its signal '{modulator.signal}' has {found}", where=where, need=f"an input of {size}")
+        found = "no target" if target is None else f"a target of kind '{target[0]}' and size {target[1]}"
+        need = "an input of 1 neuron" if size == 1 else f"an input of {size} neurons"
+        raise ValueRangeError(f"its signal '{modulator.signal}' has {found}", where=where, need=need)
 
 
 def _check_segments(modulator: Modulator, where: str) -> None:

@@ -79,7 +79,7 @@ def _small() -> Program:
             Connection("forth", "dense", "h", "out", np.array([[3, -4]]), port="none", plasticity=rule),
             Connection("back", "dense", "out", "h", np.zeros((2, 1), np.int8), num_message_bits=8, port="signal",
                        pre_port="error", transpose_of="forth", signs_only=True),
-        ),
+        ),  # fmt: skip
         ("n",),
         "loihi2",
         (CoreSlice("n", 0, 3, 1, 127),),

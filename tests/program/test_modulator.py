@@ -78,7 +78,7 @@ def test_a_scalar_signal_reads_an_input_of_one(signal: Any) -> None:
             _program(Modulator(signal, target=target), **back)
     with pytest.raises(UnknownNameError, match="nobody"):
         _program(Modulator(signal, target="nobody"), **back)
-    with pytest.raises(ValueRangeError, match="an input of 2"):
+    with pytest.raises(ValueRangeError, match="an input of 2 neurons"):
         _program(out=Modulator("error", target="scalar"))
 
 
