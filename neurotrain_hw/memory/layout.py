@@ -28,7 +28,7 @@ class Learning:
     pre_traces: tuple[str, ...] = ()
     post_traces: tuple[str, ...] = ()
     third_factors: tuple[str, ...] = ()
-    tags: int = 0
+    tags: tuple[str, ...] = ()
     synapse_bits: Mapping[str, int] = field(default_factory=dict)
     pre_bits: Mapping[str, int] = field(default_factory=dict)
     post_bits: Mapping[str, int] = field(default_factory=dict)
@@ -124,13 +124,15 @@ def learning_of(plasticity: Plasticity) -> Learning:
     text = " ".join(rule for rule in (plasticity.dw, plasticity.dd, plasticity.dt) if rule)
     used = set(re.findall(r"[xyuwdt]\d?", text))
     post = tuple(y for y in _POST if y in used)
-    tag_1 = "t" in used or plasticity.dt is not None or plasticity.tag_1 is not None
-    tag_2 = "d" in used or plasticity.dd is not None or plasticity.tag_2 is not None
+    kept = {
+        "tag_1": "t" in used or plasticity.dt is not None or plasticity.tag_1 is not None,
+        "tag_2": "d" in used or plasticity.dd is not None or plasticity.tag_2 is not None,
+    }
     return Learning(
         pre_traces=tuple(x for x in _PRE if x in used),
         post_traces=post if plasticity.kind == "2f" else (),
         third_factors=post if plasticity.kind == "3f" else (),
-        tags=int(tag_1) + int(tag_2),
+        tags=tuple(tag for tag, there in kept.items() if there),
     )
 
 

@@ -96,10 +96,10 @@ def _weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
 
 def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     """Fewer bits of a tag, where its width is a choice of the chip file."""
-    width = Widths(chip).tag.bits
-    used = any(wire.learning is not None and wire.learning.tags for wire in layout.wires)
-    if used and width is not None and chip.figure(_STATE).status == "X":
-        for bits in range(width - 1, 0, -1):
+    used = {tag for wire in layout.wires if wire.learning is not None for tag in wire.learning.tags}
+    widest = max((Widths(chip).tag(tag).bits or 0 for tag in used), default=0)
+    if chip.figure(_STATE).status == "X":
+        for bits in range(widest - 1, 0, -1):
             changed, text = _with_field(chip, ("tag", "elig"), bits)
             yield Remedy(f"tags of {_plural(bits)}{text}", changed, chips)
 
@@ -115,8 +115,7 @@ def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]
     """Fewer bits for all weights and tags, and feedback from a seed, as far as each can be."""
     generate = bool(list(_feedback(layout, chip, chips)))
     for remedy in _weights(layout, chip, chips):
-        tags = [r for r in _tags(layout, remedy.chip, chips) if remedy.weight_bits is not None]
-        tags = [r for r in tags if Widths(r.chip).tag.bits == remedy.weight_bits]
+        tags = [r for r in _tags(layout, remedy.chip, chips) if f"tags of {remedy.weight_bits} bit" in r.words]
         words = remedy.words.partition(" (")[0]
         changed, text = (tags[0].chip, f" and tags of {remedy.weight_bits} bits") if tags else (remedy.chip, "")
         if generate:

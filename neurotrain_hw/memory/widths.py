@@ -43,9 +43,9 @@ class Widths:
     def __init__(self, chip: Chip) -> None:
         self.chip, self.software = chip, in_software(chip)
         fields = chip.state("learning.synaptic_state") or ()
-        self._learned = next((f.bits for f in fields if f.name == "weight"), 0)
+        self._fields = {f.name: f.bits for f in fields}
+        self._learned = self._fields.get("weight", 0)
         self._kept = {f.name for f in chip.state("learning.per_neuron_state") or ()}
-        self._tags = [f.bits for f in fields if f.name.startswith(("tag", "elig"))]
 
     def weight(self, bits: int) -> int:
         """A stored weight: `synapse.stored_bits`, or the narrowest of `synapse.weight_bits_allowed` that holds it."""
@@ -57,12 +57,16 @@ class Widths:
         """A weight that learns: the field `weight` of `learning.synaptic_state` where that is wider."""
         return max(self.weight(bits), self._learned)
 
-    @property
-    def tag(self) -> Width:
-        """A tag: the widest field `tag...` or `elig...` of `learning.synaptic_state`, else `synapse.tag_bits`."""
+    def tag(self, name: str) -> Width:
+        """A tag, tag_1 or tag_2: its field of `learning.synaptic_state`; for tag_2, which is the delay, `delay`.
+
+        Without such a field, the widest of those that begin with `tag` or `elig`, else `synapse.tag_bits`.
+        """
         if self.software:
             return Width(SOFTWARE_WORD_BITS)
-        return Width(max(self._tags)) if self._tags else self._figure("synapse.tag_bits")
+        own = self._fields.get(name) or (self._fields.get("delay") if name == "tag_2" else None)
+        widest = max((bits for key, bits in self._fields.items() if key.startswith(("tag", "elig"))), default=None)
+        return self._figure("synapse.tag_bits") if own is None and widest is None else Width(own or widest)
 
     @property
     def trace(self) -> Width:

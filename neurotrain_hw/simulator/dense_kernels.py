@@ -27,6 +27,9 @@ from neurotrain_hw.simulator.tables import (
 )
 from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, signed_bytes, words
 
+_LONG, _TOGETHER = 2048, 16
+"""Longer rows are added this many at a time, so that the processor sees each of them read on from end to end."""
+
 
 @kernel
 def add_rows(row, active_at, into_at, sending):
@@ -35,6 +38,8 @@ def add_rows(row, active_at, into_at, sending):
     if bits == 8:
         into, sums = words(into_at, n), halves(row[C_SCRATCH_AT], n)
         most = 256 if row[C_SIGNED] else 128  # rows that sums of 16 bits hold: of -128 to 127, or of 0 to 255
+        if n > _LONG:
+            most = _TOGETHER
         for first in range(0, sending, most):
             count = min(sending - first, most)
             if row[C_SIGNED]:

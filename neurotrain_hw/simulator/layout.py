@@ -191,9 +191,10 @@ class _Builder:
         if p.kind in ("lif", "lif_reset") and usual and p.modulator is None:
             row[t.P_PLAIN] = 1
         if p.kind == "lif_reset":
-            interval, offset = np.unique(p.parameter("reset_interval")), np.unique(p.parameter("reset_offset"))
-            if interval.size == 1 and offset.size == 1:
-                row[t.P_PERIOD], row[t.P_PHASE] = interval[0], offset[0] % interval[0]
+            names = t.PARAMETERS["lif"]
+            intervals, phases = values[names.index("interval")], values[names.index("offset")]
+            if (intervals == intervals[0]).all() and (phases == phases[0]).all():
+                row[t.P_PERIOD], row[t.P_PHASE] = intervals[0], phases[0]
             else:
                 row[t.P_RESTLESS] = 1
 

@@ -105,6 +105,14 @@ def test_a_program_is_refused_before_it_runs(tmp_path: Path) -> None:
     assert document["remedies"] == ["274 bytes of memory in a core (--budget 274B)"]
 
 
+def test_a_run_within_the_budget_says_so(tmp_path: Path) -> None:
+    chip = load_chip("loihi2")
+    save_program(place(compile_graph(chain([64, 10]), chip, steps=4), chip), tmp_path / "p.nhw")
+    result = call("run", tmp_path / "p.nhw", "--samples", 1, "--budget", "1KiB")
+    assert result.exit_code == 0
+    assert "core memory: the fullest of 1 chip, 1 core needs 5,657 of 8,192 bits" in result.stdout
+
+
 def test_a_program_that_breaks_its_own_map_or_lies_nowhere(tmp_path: Path) -> None:
     chip = load_chip("loihi2")
     program = compile_graph(chain([64, 10]), chip, steps=4)

@@ -144,6 +144,19 @@ def test_learning_state_has_no_known_limit_on_loihi1(learner: Program) -> None:
     assert sum(held.values()) == plastic + feedback
 
 
+def test_the_second_tag_is_the_delay() -> None:
+    """6 bits on Loihi 1, 9 on Loihi 2 where Lava's tag_2 has as many; not counted once more as a delay."""
+    rule = Plasticity("2f", dw="x1*y0", dd="x1*y0", dt="x1*y0")
+    program = Program(
+        "p", (Population("in", "input", (6,)), Population("n", "lif", (5,), LIF)),
+        (Connection("w", "delay_dense", "in", "n", np.zeros((5, 6), np.int16), delays=np.ones((5, 6), np.int32),
+                    plasticity=rule),),
+    )  # fmt: skip
+    for chip, tags in ((LOIHI1, 9 + 6), (LOIHI2, 9 + 9)):
+        found = bits(place(program, chip))
+        assert found["tags"] == tags * 30 and "delays" not in found
+
+
 def test_odin_and_reckon_keep_a_rules_state_in_their_neurons_records() -> None:
     """Calcium and its counter are among ODIN's 128 bits; ReckOn's traces among its 64. Neither is counted twice."""
     shape = NetworkShape.fully_connected((64, 10), weight_bits=3)
