@@ -59,6 +59,7 @@ def _small() -> Program:
     wire = {"pre": "in", "post": "n", "sign_mode": "mixed"}
     table = Modulator("feedback", "segments", psi_bounds=(-9, 9), psi_values=(0, 31, 1))
     rule = Plasticity("3f", "u0*x1*y1")
+    fed_back = {"port": "signal", "pre_port": "error", "transpose_of": "forth", "signs_only": True}
     return Program(
         "small",
         (
@@ -77,9 +78,8 @@ def _small() -> Program:
             Connection("later", "delay_sparse", weights=later, max_delay=63, **wire),
             Connection("conv", "conv", "image", "map", kernel, num_message_bits=8, conv=geometry),
             Connection("forth", "dense", "h", "out", np.array([[3, -4]]), port="none", plasticity=rule),
-            Connection("back", "dense", "out", "h", np.zeros((2, 1), np.int8), num_message_bits=8, port="signal",
-                       pre_port="error", transpose_of="forth", signs_only=True),
-        ),  # fmt: skip
+            Connection("back", "dense", "out", "h", np.zeros((2, 1), np.int8), **fed_back),
+        ),
         ("n",),
         "loihi2",
         (CoreSlice("n", 0, 3, 1, 127),),
