@@ -32,10 +32,10 @@ def place(
         raise ValueRangeError(f"{chips} chips", where="chips", need="at least 1")
     memory = CoreMemory(layout_of(program, generated), chip)
     if (wide := too_wide(memory.layout, chip)) is not None:
-        raise too_wide_error(memory, *wide, chips)
+        raise too_wide_error(memory, *wide, chips, generated)
     filling = fill(memory)
     if not filling.fits(chips):
-        raise refusal(memory, filling, chips)
+        raise refusal(memory, filling, chips, generated)
     return replace(program, chip=chip.id, placement=filling.slices, memory=memory.rows(filling.slices))
 
 

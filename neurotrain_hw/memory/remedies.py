@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory.budget import with_budget, with_figures
 from neurotrain_hw.memory.count import CoreMemory
 from neurotrain_hw.memory.fill import fill, fits, too_wide
+from neurotrain_hw.memory.generated import Generated
 from neurotrain_hw.memory.layout import Layout
 from neurotrain_hw.memory.narrow import narrowed, with_generated_feedback
 from neurotrain_hw.memory.widths import Widths
@@ -26,7 +27,8 @@ _MOST_SYNAPSES = 2_000_000
 @dataclass(frozen=True, eq=False)
 class Remedy:
     """A change: `weight_bits` at most (of weights that learn, too: `all_weights`), feedback from a seed, another chip
-    or more chips; `words` say it."""
+    or more chips; `words` say it. `generated`: what was drawn from seeds already, by connection.
+    """
 
     words: str
     chip: Chip
@@ -34,6 +36,7 @@ class Remedy:
     weight_bits: int | None = None
     all_weights: bool = False
     generate: bool = False
+    generated: Mapping[str, Generated] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.words
@@ -49,18 +52,20 @@ class Remedy:
         """The program with the change, placed."""
         from neurotrain_hw.memory.placing import place  # placing refuses with remedies, so that both know each other
 
-        changed, generated = with_generated_feedback(program) if self.generate else (program, None)
+        changed, generated = with_generated_feedback(program) if self.generate else (program, self.generated)
         if self.weight_bits is not None:
-            changed = narrowed(changed, self.weight_bits, learning=self.all_weights, but=generated or ())
+            changed = narrowed(changed, self.weight_bits, learning=self.all_weights, but=generated)
         return place(changed, self.chip, chips=self.chips, generated=generated)
 
 
-def remedies(layout: Layout, chip: Chip, chips: int | None) -> tuple[Remedy, ...]:
+def remedies(
+    layout: Layout, chip: Chip, chips: int | None, generated: Mapping[str, Generated] | None = None
+) -> tuple[Remedy, ...]:
     """Changes, one by one, with which the layout fits; the smallest change of each kind.
 
     Fewer weight bits, fewer tag bits (where the chip is a design whose widths can be turned), feedback drawn from a
     seed (where the chip can), more chips, and a larger memory (where it is an assumption). Where none of the first
-    three helps alone, all of them together.
+    three helps alone, all of them together. `generated`: the seeds of what the layout draws from seeds already.
     """
     found = [
         first
@@ -68,8 +73,10 @@ def remedies(layout: Layout, chip: Chip, chips: int | None) -> tuple[Remedy, ...
         if (first := next((r for r in kind(layout, chip, chips) if _helps(r, layout)), None))
     ]
     if not found:
-        found = [r for r in _together(layout, chip, chips) if _helps(r, layout)][:1]
-    return (*found, *_more_chips(layout, chip, chips), *_more_memory(layout, chip, chips))
+        all_of_them = next((r for r in _together(layout, chip, chips) if _helps(r, layout)), None)
+        found = [] if all_of_them is None else [all_of_them]
+    found += [*_more_chips(layout, chip, chips), *_more_memory(layout, chip, chips)]
+    return tuple(replace(remedy, generated=generated or {}) for remedy in found)
 
 
 def _helps(remedy: Remedy, layout: Layout) -> bool:

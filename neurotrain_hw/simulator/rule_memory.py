@@ -10,7 +10,7 @@ import numpy.typing as npt
 from neurotrain_hw.simulator import rule_tables as r
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.random_streams import RandomNumbers
-from neurotrain_hw.simulator.rule_tables import padded, sides_of
+from neurotrain_hw.simulator.rule_tables import sides_of
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -86,9 +86,11 @@ class RuleMemory:
     def _rooms(self, tables: r.RuleTables, number: int) -> list[tuple[int, int]]:
         """Columns that point to room to work in, with its size in words."""
         row = tables.rules[number]
-        found = [(r.R_LINE_AT, 9 * padded(max(int(row[r.R_PRE_N]), int(row[r.R_POST_N]))))]
+        products, longest = int(row[r.R_PRODUCTS]), r.padded(max(int(row[r.R_PRE_N]), int(row[r.R_POST_N])))
+        # an even number of words first: the next are read in pairs
+        found = [(r.R_READY_AT, 2 * (3 + r.Y_COLUMNS * products)), (r.R_LINE_AT, (6 + products) * longest)]
         for k, side in enumerate(sides_of(row)):
-            n = padded(int(side[r.S_N]))
+            n = r.part_length(int(side[r.S_N]))
             sizes = {
                 r.S_LIST_AT: n, r.S_REST_AT: n, r.S_SPIKED_AT: n, r.S_OWN_AT: n,
                 r.S_HISTORY_AT: (int(row[r.R_EPOCH]) + 2) * int(side[r.S_TRACES]) * n,

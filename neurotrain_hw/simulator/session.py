@@ -17,7 +17,7 @@ from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import advance_frozen, advance_learning
+from neurotrain_hw.simulator.kernels import advance, learn_address
 from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
@@ -135,9 +135,10 @@ class Session:
             recording.run[t.X_RULES_AT] = address(state.rules.rows)
         if learning:
             state.rules.feed(self._streams.draw(before + 1, last), third)
-        advance = advance_learning if learning else advance_frozen
         done = before + 1
-        with nullcontext() if advance.overloads else announced():
+        ready = advance.overloads and (not learning or learn_address.cache_info().currsize)
+        with nullcontext() if ready else announced():
+            recording.run[t.X_LEARN_AT] = learn_address() if learning else 0
             while done <= last:
                 done = advance(recording.run_at, done, last)
                 if done <= last:

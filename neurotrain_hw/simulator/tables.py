@@ -47,9 +47,9 @@ C_COLUMNS = 28
 # a run: the tables of a program's state, and of what is recorded; `X_OFFSET` is the step before its first
 (
     X_POPULATIONS, X_POPULATIONS_AT, X_CONNECTIONS, X_CONNECTIONS_AT, X_SPIKES, X_SPIKES_AT, X_PROBES, X_PROBES_AT,
-    X_SCRATCH_AT, X_PLASTIC_AT, X_OFFSET, X_RULES_AT,
-) = range(12)  # fmt: skip
-X_COLUMNS = 12
+    X_SCRATCH_AT, X_PLASTIC_AT, X_OFFSET, X_RULES_AT, X_LEARN_AT,
+) = range(13)  # fmt: skip
+X_COLUMNS = 13
 
 # recorded spikes of a population: its row, lists of neurons and of values (0: all 1) in `E_ROOM` entries, `E_USED` of
 # them so far, and where each step's begin, int64 (steps + 1,)

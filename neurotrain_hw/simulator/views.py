@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
@@ -48,15 +49,18 @@ def _view_of(item: Any, name: str) -> Any:
 
 
 @intrinsic
-def shifted_right(typing_context: Any, value: Any, bits: Any) -> Any:
-    """int32 >> int32 below 32, in 32 bits: vector units take that, and not the 64 bits that Numba makes of `>>`."""
-    del typing_context, value, bits
+def call(typing_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+    """Call the compiled C function at an address, void of five int64."""
+    del typing_context, address, a, b, c, d, e
 
     def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        del context, signature
-        return builder.ashr(*values)
+        del signature
+        word = ir.IntType(64)
+        function = ir.FunctionType(ir.VoidType(), [word] * 5).as_pointer()
+        builder.call(builder.inttoptr(values[0], function), values[1:])
+        return context.get_dummy_value()
 
-    return types.int32(types.int32, types.int32), make
+    return types.none(*[types.int64] * 6), make
 
 
 signed_bytes = _view_of(types.int8, "signed_bytes")

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.cases import learning_digits
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.errors import CapacityError
-from neurotrain_hw.memory import Remedy, narrowed, place, with_budget
+from neurotrain_hw.memory import Remedy, narrowed, place, with_budget, with_generated_feedback
 from neurotrain_hw.program import Connection, Plasticity, Population, Program
 from neurotrain_hw.program.synapses import sparse_weights, truncate_weights
 
@@ -134,6 +134,19 @@ def test_all_together_where_none_helps_alone(learner: Program) -> None:
     assert "feedback drawn from a seed" in str(found) and found.generate and found.weight_bits == 2
     placed = found.place(learner)
     assert "feedback matrix" not in {row.purpose for row in placed.memory}
+
+
+def test_remedies_keep_what_is_drawn_from_a_seed_already(learner: Program) -> None:
+    """95,040 bits with the seed: two bytes less need another change, and the feedback stays generated."""
+    program, seeds = with_generated_feedback(learner)
+    with pytest.raises(CapacityError) as raised:
+        place(program, with_budget(EDGE, 95_040 // 8 - 2), generated=seeds)
+    found = list(remedies(raised.value))
+    assert len(found) == 3 and not any(remedy.generate for remedy in found)
+    for remedy in found:
+        placed = remedy.place(program)
+        assert "feedback seeds" in {row.purpose for row in placed.memory}
+        assert np.array_equal(placed.connection("feedback").matrix(), program.connection("feedback").matrix())
 
 
 def test_a_processor_narrows_to_its_words(learner: Program) -> None:
