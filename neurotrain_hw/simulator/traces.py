@@ -93,8 +93,10 @@ def see_spikes(rule_at, pre_at, post_at, t, k):
 
 @kernel
 def _take_third(rule, side, post, k):
-    """y1, y2 and y3 as the post neurons form them (max(M, 0) and max(-M, 0), after what stands beside them), as they are
-    given, or 0."""
+    """y1, y2 and y3 as the post neurons form them, as they are given, or 0.
+
+    They form max(M, 0) and max(-M, 0), as y1 and y2, or as y2 and y3 where something else travels beside M.
+    """
     n, modulated, zero = side[S_N], post[P_MODULATED] != 0, every(0)
     half = 1 if post[P_BESIDE_AT] != 0 else 0
     for v in range(3):
