@@ -53,6 +53,7 @@ class CoreMemory:
             _check(wire, chip)
             self._onto[wire.post].append(wire)
         self._shares = "conv" in (chip.texts("synapse.sharing") or ())
+        self._block = [chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits", "align_bits")]
 
     def terms(self, slices: Sequence[CoreSlice]) -> Iterator[Term]:
         """Everything that slices need that lie on one core."""
@@ -146,8 +147,7 @@ class CoreMemory:
 
     def _overhead(self, wire: Wire, ranges: Ranges, entry_bits: int) -> int:
         """Headers and padding: an axon's synapses lie in blocks of at most N, each with a header, padded to a word."""
-        size, header = (self.chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits"))
-        align = self.chip.integer("synapse.block_align_bits")
+        size, header, align = self._block
         if not (size and header and align):
             return 0
         per_axon, axons = wire.fan_in.by_axon(ranges)

@@ -112,10 +112,15 @@ def layout_of(program: Program, generated: Mapping[str, Generated] | None = None
     seeds = dict(generated or {})
     for name, source in seeds.items():
         _check_generated(program, name, source)
+    sizes = {p.name: p.n for p in program.populations}
     return Layout(
         program.name,
         tuple(_group(p) for p in program.populations if p.kind != "input"),
-        tuple(_wire(program, c, generated=c.name in seeds) for c in program.connections if c.transpose_of is None),
+        tuple(
+            _wire(program, c, sizes[c.pre], generated=c.name in seeds)
+            for c in program.connections
+            if c.transpose_of is None  # it reads weights that are stored once
+        ),
     )
 
 
@@ -147,12 +152,12 @@ def _group(population: Population) -> Group:
     )
 
 
-def _wire(program: Program, connection: Connection, *, generated: bool) -> Wire:
+def _wire(program: Program, connection: Connection, n_pre: int, *, generated: bool) -> Wire:
     return Wire(
         connection.name,
         connection.pre,
         connection.post,
-        program.population(connection.pre).n,
+        n_pre,
         fan_in(program, connection),
         connection.num_weight_bits,
         indexed=connection.kind not in ("dense", "delay_dense"),
