@@ -10,7 +10,6 @@ the median over the turns of their ratio.
 from __future__ import annotations
 
 import argparse
-import statistics
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -59,7 +58,7 @@ def main() -> None:
         ("million events of the bare loop", "loop", 2 * LOOPS * limit.count(events) / 1e6, ""),
     ):
         one, two = timed[name, 1], timed[name, 2]
-        times = statistics.median(a / b for a, b in zip(one.seconds, two.seconds, strict=True))
+        times = two.times_faster(one)
         print(f"| {title} | {one.per_second(amount)} | {two.per_second(amount)} | {times:.2f} | {need} |")
 
 

@@ -4,7 +4,8 @@
 
 The simulator runs in one thread, with all its counters, on programs that hold their weights in the chip's form. Lava
 starts a process for every part of the network and takes the cores it finds; starting it does not count. All record the
-spikes of every population. What is compared runs in turns; figures are medians, with the slowest and fastest.
+spikes of every population. What is compared runs in turns; rates are medians, with the slowest and fastest, and
+ratios medians over the turns.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ def inference(turns: int) -> None:
             "run": lambda: session.fresh().run({"in": stream}, steps=MANY),
             "bar": lambda: numpy_bar.simulate(program, short, STEPS),
             "limit": lambda: limit.run(events),
+        },
+        10 * turns,
+        least_s=0.05,
+    )
+    beside_lava = in_turns(
+        {
+            "loaded": lambda: session.fresh().run({"in": short}, steps=STEPS),
+            "call": lambda: simulate(program, {"in": short}, steps=STEPS, record=case.record),
+            "run": lambda: session.fresh().run({"in": stream}, steps=MANY),
             **case.lava(),
         },
         turns,
@@ -59,18 +69,23 @@ def inference(turns: int) -> None:
     ):
         rate = timed[name].per_second(steps)
         print(f"| {title} | {rate} | {timed[name].per_second(steps * per_step / 1e9, 2)} |")
-    theirs = case.lava_rate(timed)
+    theirs = case.lava_rate(beside_lava)
     print(f"| Lava | {theirs:,.0f} | {theirs * per_step / 1e9:.4f} |")
-    rates = [STEPS / timed["loaded"].median, STEPS / timed["call"].median, MANY / timed["run"].median]
-    bar, bare = (STEPS / timed[name].median for name in ("bar", "limit"))
+    lengths = {"loaded": STEPS, "call": STEPS, "run": MANY}
+
+    def ratios(other: str) -> list[float]:
+        """Steps per second as a multiple of another's, in the same turns."""
+        return [timed[name].times_faster(timed[other]) * steps / STEPS for name, steps in lengths.items()]
+
+    over_lava = [steps / beside_lava[name].median / theirs for name, steps in lengths.items()]
     print(f"\n| the simulator's speed | {STEPS:,} steps | with the layout | {MANY:,} steps | need |")
     print("|---|---|---|---|---|")
-    for title, base, style, need in (
-        ("times Lava's", theirs, ",.0f", "300"), ("times plain NumPy's", bar, ".1f", "10"),
-        ("share of the limit", bare, ".0%", "50%"),
+    for title, found, style, need in (
+        ("times Lava's", over_lava, ",.0f", "300"), ("times plain NumPy's", ratios("bar"), ".1f", "10"),
+        ("share of the limit", ratios("limit"), ".0%", "50%"),
     ):  # fmt: skip
-        print(f"| {title} | {' | '.join(format(rate / base, style) for rate in rates)} | {need} |")
-    print(f"\nIn Lava's long run, {differing(same, timed['long'].result)} differ.\n", flush=True)
+        print(f"| {title} | {' | '.join(format(value, style) for value in found)} | {need} |")
+    print(f"\nIn Lava's long run, {differing(same, beside_lava['long'].result)} differ.\n", flush=True)
 
 
 def learning(turns: int) -> None:

@@ -66,11 +66,11 @@ class ValueRangeError(NeurotrainError):
 class RuleSyntaxError(FormatError):
     """A learning rule that the grammar does not accept.
 
-    `position` is where in `text` the fault is, from 0; `line` and `column` count from 1.
+    `position` is where in `text` the fault is, from 0; `line` and `column` count from 1. `fault`: without the place.
     """
 
     def __init__(self, what: str, *, text: str, position: int, where: str = "", remedy: str = "") -> None:
-        self.text, self.position = text, position
+        self.fault, self.text, self.position = what, text, position
         self.line = text.count("\n", 0, position) + 1
         self.column = position - text.rfind("\n", 0, position)
         place = f"column {self.column}" if "\n" not in text else f"line {self.line}, column {self.column}"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
+import numpy as np
+from modulators import random_feedback, random_modulator
+
+from neurotrain_hw.program import Connection, Plasticity, Population, Program
 
 STEPS = 40
+SCALARS = ("reward", "goodness")
 FACTORS = (
     "x1", "x2", "y1", "y2", "y3", "w", "d", "t", "x0", "y0", "(x1-20)", "(y1+3)", "(y2-64)", "(w+5)", "(3-w)", "(t-7)",
     "(d+1)", "sgn(w)", "sgn(t+2)", "sgn(w-40)",
@@ -23,23 +27,34 @@ def random_plastic_program(
     rng = np.random.default_rng(seed)
     n_in, n_hidden, n_out = (int(rng.integers(1, k)) for k in ((300, 200, 40) if wide else (7, 6, 5)))
     rate, share = (float(rng.choice([0.003, 0.02, 0.3])) for _ in range(2)) if wide else (0.4, 1.0)
-    hidden = Modulator("feedback", str(rng.choice(["none", "box"])), int(rng.integers(0, 2**15)), int(rng.integers(4)))
-    error = Modulator("error", "none", 0, 0, "target", int(rng.integers(4097)), int(rng.integers(3000)), 5)
+    rng.choice(2), [rng.integers(limit) for limit in (2**15, 4, 4097, 3000)]  # the rules stay those of their seeds
+    other = np.random.default_rng([seed, 1])  # draws what steers
+    scalar = str(other.choice(SCALARS)), "scalar"
+    hidden = random_modulator(other, *(("feedback",) if other.random() < 0.6 else scalar))
+    error = random_modulator(other, "error", "target")
     steered = bool(rng.random() < 0.5)
     populations = (
         Population("in", "input", (n_in,)), Population("target", "input", (n_out,)),
         _population(rng, "h", n_hidden, hidden if steered else None, wide),
         _population(rng, "out", n_out, error if steered else None, wide),
+        Population("scalar", "input", (1,)),
     )  # fmt: skip
     connections = [
         _connection(rng, "c0", "in", "h", (n_hidden, n_in), t_epoch),
         _connection(rng, "c1", "h", "out", (n_out, n_hidden), t_epoch),
     ]
-    if steered:
+    if steered and hidden.signal == "feedback":
         feedback = rng.integers(-128, 128, (n_hidden, n_out)).astype(np.int16)
-        connections.append(Connection("back", "dense", "out", "h", feedback, sign_mode="mixed", num_message_bits=8,
-                                      port="signal", pre_port="error"))  # fmt: skip
-    inputs = {"in": (rng.random((STEPS, n_in)) < rate).astype(np.int32), "target": rng.integers(0, 128, (STEPS, n_out))}
+        del feedback
+        forward = "c1"
+        if other.random() < 0.4:  # feedback that learns beside what it feeds back for
+            weights = other.integers(-100, 100, (n_out, n_hidden)).astype(np.int16)
+            connections.append(replace(connections[1], name="mirror", weights=weights, port="none"))
+            forward = "mirror"
+        back = random_feedback(other, "back", "out", "h", (n_hidden, n_out), forward)
+        connections.insert(int(other.integers(1, 4)), back)
+    inputs = {"in": (rng.random((STEPS, n_in)) < rate).astype(np.int32), "target": rng.integers(0, 128, (STEPS, n_out)),
+              "scalar": other.integers(-140, 140, (STEPS, 1)) * (other.random((STEPS, 1)) < 0.6)}  # fmt: skip
     third = {
         c.name: rng.integers(-140, 141, (3, STEPS, c.weights.shape[0])).astype(np.int32)
         for c in connections

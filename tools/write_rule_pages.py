@@ -21,7 +21,7 @@ GROUPS = {
     "Spikes and traces alone": ("none", "injected"),
     "Reward": ("reward", "perturbation"),
     "Output errors": (
-        "error", "error-symmetric", "error-random", "error-adaptive", "error-sign", "backpropagated",
+        "error", "error-symmetric", "error-random", "error-adaptive", "error-sign", "error-triggered", "backpropagated",
     ),
     "Labels": ("target-projection",),
     "Signals of the layer or the neuron itself": ("layer-local", "goodness", "activity"),

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from neurotrain_hw.audit.engine import engine_rows
-from neurotrain_hw.audit.memory import SYNAPTIC, MemoryNeed, chip_bits, memory_needs, synapse_bits, total_bits
+from neurotrain_hw.audit.memory import MemoryNeed, chip_bits, memory_needs, synapse_bits, total_bits
 from neurotrain_hw.audit.room import cores_row, helps
 from neurotrain_hw.audit.shape import NetworkShape
 from neurotrain_hw.audit.verdict import Aspect, Result, Row, Verdict, outcome_of
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.memory import in_software, not_counted
+from neurotrain_hw.memory.count import SYNAPSES
 from neurotrain_hw.rules import Rule
 
 
@@ -36,12 +37,13 @@ def audit(
     if steps < 1 or batch < 1 or chips < 1:
         raise ValueRangeError(f"{steps} steps, a batch of {batch}, {chips} chips", need="at least 1 of each")
     needs = memory_needs(rule, network, chip, steps=steps, batch=batch, generated=generated)
+    inference = memory_needs(None, network, chip, steps=steps, batch=batch)
     help_inference = helps(None, network, chip, steps=steps, chips=chips, batch=batch)
     help_learning = helps(rule, network, chip, steps=steps, chips=chips, batch=batch, generated=generated)
     room = [*_room_rows(needs, chip, chips, help_learning)]
     said = any(row.remedy for row in room)
     rows = (
-        *_network_rows(network, chip, [n for n in needs if not n.learning], chips, help_inference),
+        *_network_rows(network, chip, inference, chips, help_inference),
         *engine_rows(rule, chip, batch=batch),
         *room,
         cores_row(rule, network, chip, needs, chips=chips, generated=generated, remedy="" if said else help_learning),
@@ -83,7 +85,7 @@ def _room_rows(needs: Sequence[MemoryNeed], chip: Chip, chips: int, remedy: str)
             row = _limit(f"memory: {need.purpose}", Aspect.ROOM, need.bits, there, _memory_key(chip), chip, "")
             yield replace(row, reason=f"{need.formula}, in the memory of all cores")
     yield _memory_row("memory with learning", Aspect.ROOM, needs, chip, chips, remedy)
-    synaptic, pool = total_bits([n for n in needs if n.purpose in SYNAPTIC]), _times(synapse_bits(chip), chips)
+    synaptic, pool = total_bits([n for n in needs if n.kind == SYNAPSES]), _times(synapse_bits(chip), chips)
     if pool is not None:
         yield _limit("memory for synapses", Aspect.ROOM, synaptic, pool, "memory.synapse_bytes_per_core", chip, "")
 

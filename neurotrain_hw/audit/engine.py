@@ -53,6 +53,8 @@ def _form(rule: Rule, needs: Needs, chip: Chip) -> Row:
     limit = _FAMILIES.get(family or "", "unknown")
     if needs.history:
         asked = "all steps of a sample kept, and walked backward"
+    elif rule.kind is None:
+        asked = "a program that visits every synapse: it is no sum of products"
     else:
         asked = "a sum of products" if rule.kind == "2f" else "a sum of products with a third factor per neuron"
     if family is None:
@@ -62,8 +64,7 @@ def _form(rule: Rule, needs: Needs, chip: Chip) -> Row:
     elif family in ("sum-of-products", "programmable"):
         result = Result.PASS if rule.kind else Result.FAIL
     else:
-        same = family == "e-prop" and rule.kind == "3f" and needs.signal in ("error-symmetric", "error")
-        result = Result.PASS if same and not needs.tags else Result.FAIL
+        result = Result.PASS if _is_the_fixed_rule(family, needs) else Result.FAIL
     return Row(
         "form of the rule", Aspect.ENGINE, asked, limit, result,
         "" if result == Result.PASS else f"the engine runs {limit}" if family else "the chip file does not say",
@@ -72,10 +73,20 @@ def _form(rule: Rule, needs: Needs, chip: Chip) -> Row:
     )  # fmt: skip
 
 
+def _is_the_fixed_rule(family: str | None, needs: Needs) -> bool:
+    """Whether a chip with one fixed rule has this one, with the signal that it needs."""
+    if family == "sdsp":
+        return needs.signal == "activity" and needs.psi == "step"
+    plain = needs.form == "3f" and not needs.tags and not needs.post_bits
+    return family == "e-prop" and plain and needs.signal in ("error-symmetric", "error")
+
+
 def _signals(needs: Needs, chip: Chip) -> Iterator[Row]:
     figure = chip.figure("learning.third_factor")
     kind = chip.text("learning.third_factor")
     fixed = chip.text("learning.rule_family") == "e-prop"
+    if chip.text("learning.rule_family") == "sdsp" and _is_the_fixed_rule("sdsp", needs):
+        return  # it forms both flags itself
     if needs.third_factor:
         enough = ("global", "per-neuron", "software") if needs.signal == "reward" else ("per-neuron", "software")
         yield _row(

@@ -64,7 +64,7 @@ class EvenFanIn:
 
 def _learning(needs: Needs) -> Learning:
     return Learning(
-        needs.pre_traces, needs.post_traces, needs.third_factors, len(needs.tags), needs.synapse_bits, needs.pre_bits,
+        needs.pre_traces, needs.post_traces, needs.third_factors, needs.tags, needs.synapse_bits, needs.pre_bits,
         needs.post_bits, engine=needs.form is not None,
     )  # fmt: skip
 
@@ -90,4 +90,4 @@ def _modulator(network: NetworkShape, name: str, needs: Needs | None) -> str:
         return ""
     if layer.role == "output":
         return "error"
-    return "feedback" if needs.signal != "error" else ""
+    return "feedback" if needs.signal not in ("error", "error-triggered") else ""

@@ -12,21 +12,19 @@ from neurotrain_hw.memory import CoreMemory, Widths, core_bits
 from neurotrain_hw.memory.fill import cores_of
 from neurotrain_hw.rules import Needs, Rule, needs_of
 
-SYNAPTIC = (
-    "weights", "kernels", "wider weights", "synapse indices", "delays", "tags", "gradient", "feedback matrix",
-    "feedback seeds", "block overhead",
-)  # fmt: skip
-"""Purposes that lie in the memory for synapses where a chip has one."""
-
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bits that one purpose takes; None where a figure of the chip is unknown. `formula` shows the arithmetic."""
+    """Bits that one purpose takes; None where a figure of the chip is unknown. `formula` shows the arithmetic.
+
+    `kind`: of memory, where a chip has several: synapses, neurons, learning or routing; empty for a history.
+    """
 
     purpose: str
     bits: int | None
     formula: str
     learning: bool = True
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,12 @@ def memory_needs(
     """
     needs = None if rule is None else needs_of(rule)
     memory = CoreMemory(layout_for(network, chip, needs, generated=generated), chip)
-    found: dict[str, list[tuple[int, int | None, bool]]] = {}
+    found: dict[tuple[str, str, bool], list[tuple[int, int | None]]] = {}
     for term in memory.whole():
         count = term.count * (batch if term.per_sample else 1)
         if count and term.width.bits != 0:
-            found.setdefault(term.purpose, []).append((count, term.width.bits, term.learning))
-    rows = [_row(purpose, parts) for purpose, parts in found.items()]
+            found.setdefault((term.purpose, term.kind, term.learning), []).append((count, term.width.bits))
+    rows = [_row(purpose, parts, kind, learning) for (purpose, kind, learning), parts in found.items()]
     if needs is not None:
         rows += _history(needs, network, Widths(chip), steps=steps, batch=batch)
     return tuple(sorted((row for row in rows if row.bits != 0), key=lambda row: row.learning))
@@ -112,14 +110,14 @@ def synapse_bits(chip: Chip) -> int | None:
     return _times(per_core, cores_of(chip)) if per_core else _times(kernel if isinstance(kernel, int) else None, 8)
 
 
-def _row(purpose: str, parts: Sequence[tuple[int, int | None, bool]]) -> MemoryNeed:
+def _row(purpose: str, parts: Sequence[tuple[int, int | None]], kind: str, learning: bool) -> MemoryNeed:
     """Parts of one purpose; those of the same width are counted together."""
     counts: dict[int | None, int] = {}
-    for count, bits, _ in parts:
+    for count, bits in parts:
         counts[bits] = counts.get(bits, 0) + count
     total = None if None in counts else sum(count * (bits or 0) for bits, count in counts.items())
     texts = (f"{count} x {'unknown' if bits is None else f'{bits} b'}" for bits, count in counts.items())
-    return MemoryNeed(purpose, total, " + ".join(texts), parts[0][2])
+    return MemoryNeed(purpose, total, " + ".join(texts), learning, kind)
 
 
 def _history(needs: Needs, network: NetworkShape, widths: Widths, *, steps: int, batch: int) -> list[MemoryNeed]:
@@ -127,7 +125,7 @@ def _history(needs: Needs, network: NetworkShape, widths: Widths, *, steps: int,
     spikes = batch * steps * network.senders * ("spikes" in needs.history)
     membranes = batch * steps * network.neurons * ("membranes" in needs.history)
     rows = (("spike history", spikes, 1), ("membrane history", membranes, widths.state("v").bits))
-    return [_row(purpose, [(count, bits, True)]) for purpose, count, bits in rows if count]
+    return [_row(purpose, [(count, bits)], "", True) for purpose, count, bits in rows if count]
 
 
 def _times(value: int | None, factor: int | None) -> int | None:

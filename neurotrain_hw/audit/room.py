@@ -12,7 +12,7 @@ from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory import CoreMemory, core_bits
 from neurotrain_hw.memory.fill import cores_of, fill, fits
-from neurotrain_hw.memory.remedies import remedies
+from neurotrain_hw.memory.remedies import Remedy, remedies
 from neurotrain_hw.rules import Rule, needs_of
 
 
@@ -80,8 +80,15 @@ def helps(
         found = remedies(layout, chip, chips)
     except UnsupportedError:
         return ""
-    texts = [f"{remedy}{' (--feedback generated)' if remedy.generate else ''}" for remedy in found]
+    texts = [f"{remedy}{_options(remedy)}" for remedy in found]
     return "It fits with: " + "; ".join(texts) + "." if found else ""
+
+
+def _options(remedy: Remedy) -> str:
+    """The options of `neurotrain-hw audit` that make the change, beside those that the words name."""
+    bits = [] if remedy.weight_bits is None else [f"--weight-bits {remedy.weight_bits}"]
+    options = [*bits, *(["--feedback generated"] if remedy.generate else [])]
+    return f" ({' '.join(options)})" if options else ""
 
 
 def _has_history(rule: Rule) -> bool:

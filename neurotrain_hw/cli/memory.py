@@ -77,6 +77,17 @@ def print_map(found: MemoryMap, *, every_core: bool) -> None:
     typer.echo("Not counted: " + "; ".join(f"{what} ({why})" for what, why in found.not_counted.items()))
 
 
+def print_fit(program: Program) -> None:
+    """One line for each memory: the fullest core."""
+    from neurotrain_hw.chips import load_chip
+    from neurotrain_hw.memory import memory_map
+
+    found = memory_map(program, load_chip(program.chip))
+    for pool in found.fullest.values():
+        there = "unknown" if pool.limit_bits is None else f"{pool.limit_bits:,}"
+        typer.echo(f"{pool.pool}: the fullest of {used(found)} needs {pool.need_bits:,} of {there} bits")
+
+
 def checked(program: Program, budget: str | None) -> Program:
     """The program, refused with CapacityError where its chip has no room for it.
 

@@ -40,6 +40,8 @@ def run(
 
         loaded = load_program(program)  # first, as a wrong path should not wait for the simulator to load
         loaded = memory.checked(loaded, budget)
+        if budget is not None and not as_json:
+            memory.print_fit(loaded)
 
         from neurotrain_hw.inference import infer, load_samples
 

@@ -18,7 +18,7 @@ def parse_size(text: str) -> int:
 
     Raises ValueRangeError for anything else, a part of a byte, 0, and more than 2^40 bytes.
     """
-    match = re.fullmatch(r"\s*(\d{1,15})(?:\.(\d{1,9}))?\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,15})(?:\.(\d{1,9}))?\s*([A-Za-z]*)\s*", text, re.ASCII)
     factor = _UNITS.get(match[3]) if match else None
     if match is None or factor is None:
         raise ValueRangeError(

@@ -53,6 +53,7 @@ class CoreMemory:
             _check(wire, chip)
             self._onto[wire.post].append(wire)
         self._shares = "conv" in (chip.texts("synapse.sharing") or ())
+        self._block = [chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits", "align_bits")]
 
     def terms(self, slices: Sequence[CoreSlice]) -> Iterator[Term]:
         """Everything that slices need that lie on one core."""
@@ -130,23 +131,23 @@ class CoreMemory:
         ]  # fmt: skip
         if wire.indexed:
             entry.append(Term(SYNAPSES, "synapse indices", stored, Width(self.widths.index(targets))))
-        if wire.delayed:
+        if wire.delayed and not (wire.learning and "tag_2" in wire.learning.tags):  # tag_2 is the delay
             entry.append(Term(SYNAPSES, "delays", stored, self.widths.delay))
         if wire.learning is not None:
             if wire.learning.engine:
                 wider = self.widths.learning_weight(wire.weight_bits) - width
                 entry.append(Term(SYNAPSES, "wider weights", stored, Width(wider), learning=True))
-            entry.append(Term(SYNAPSES, "tags", stored * wire.learning.tags, self.widths.tag, learning=True))
+            for tag in wire.learning.tags:
+                entry.append(Term(SYNAPSES, "tags", stored, self.widths.tag(tag), learning=True))
             for purpose, bits in wire.learning.synapse_bits.items():
                 entry.append(Term(SYNAPSES, purpose, stored, Width(bits), learning=True))
         yield from entry
-        per_entry = [(t.count // stored) * t.width.bits for t in entry if stored and t.width.bits is not None]
-        yield Term(SYNAPSES, "block overhead", self._overhead(wire, ranges, sum(per_entry)), Width(1))
+        each = sum(term.width.bits or 0 for term in entry)
+        yield Term(SYNAPSES, "block overhead", self._overhead(wire, ranges, each) if stored else 0, Width(1))
 
     def _overhead(self, wire: Wire, ranges: Ranges, entry_bits: int) -> int:
         """Headers and padding: an axon's synapses lie in blocks of at most N, each with a header, padded to a word."""
-        size, header = (self.chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits"))
-        align = self.chip.integer("synapse.block_align_bits")
+        size, header, align = self._block
         if not (size and header and align):
             return 0
         per_axon, axons = wire.fan_in.by_axon(ranges)
@@ -166,7 +167,8 @@ class CoreMemory:
             if self.widths.generator.bits is not None:
                 yield Term(LEARNING, "random generators", 1, self.widths.generator, learning=True)
         if self.widths.axon.bits is not None:
-            yield Term(ROUTING, "routing", wire.fan_in.axons(ranges), self.widths.axon, learning=wire.feedback)
+            purpose = "feedback routing" if wire.feedback else "routing"
+            yield Term(ROUTING, purpose, wire.fan_in.axons(ranges), self.widths.axon, learning=wire.feedback)
 
     def _post(self, group: Group, neurons: int) -> Iterator[Term]:
         """Post traces, third factors and what else rules keep, once per neuron, however many wires read them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory.count import CoreMemory
-from neurotrain_hw.memory.layout import Group, Layout
+from neurotrain_hw.memory.layout import Group, Layout, Wire
 from neurotrain_hw.program import CoreSlice
 
 
@@ -61,9 +61,18 @@ def fill(memory: CoreMemory) -> Filling:
 def fits(layout: Layout, chip: Chip, chips: int | None) -> bool:
     """Whether a layout fits on so many chips; False, too, where the chip cannot hold a part of it at any size."""
     try:
+        if too_wide(layout, chip):
+            return False
         return fill(CoreMemory(layout, chip)).fits(chips)
     except (CapacityError, UnsupportedError):
         return False
+
+
+def too_wide(layout: Layout, chip: Chip) -> tuple[Wire, int] | None:
+    """The first wire whose weights have more bits than the chip stores, and the most bits that it does."""
+    most = max(chip.integers("synapse.weight_bits_allowed") or (), default=None)
+    found = (wire for wire in layout.wires if most is not None and wire.weight_bits > most)
+    return next(((wire, most) for wire in found if most is not None), None)
 
 
 def cores_of(chip: Chip) -> int | None:

@@ -28,7 +28,7 @@ class Learning:
     pre_traces: tuple[str, ...] = ()
     post_traces: tuple[str, ...] = ()
     third_factors: tuple[str, ...] = ()
-    tags: int = 0
+    tags: tuple[str, ...] = ()
     synapse_bits: Mapping[str, int] = field(default_factory=dict)
     pre_bits: Mapping[str, int] = field(default_factory=dict)
     post_bits: Mapping[str, int] = field(default_factory=dict)
@@ -112,10 +112,15 @@ def layout_of(program: Program, generated: Mapping[str, Generated] | None = None
     seeds = dict(generated or {})
     for name, source in seeds.items():
         _check_generated(program, name, source)
+    sizes = {p.name: p.n for p in program.populations}
     return Layout(
         program.name,
         tuple(_group(p) for p in program.populations if p.kind != "input"),
-        tuple(_wire(program, c, generated=c.name in seeds) for c in program.connections),
+        tuple(
+            _wire(program, c, sizes[c.pre], generated=c.name in seeds)
+            for c in program.connections
+            if c.transpose_of is None  # it reads weights that are stored once
+        ),
     )
 
 
@@ -124,13 +129,15 @@ def learning_of(plasticity: Plasticity) -> Learning:
     text = " ".join(rule for rule in (plasticity.dw, plasticity.dd, plasticity.dt) if rule)
     used = set(re.findall(r"[xyuwdt]\d?", text))
     post = tuple(y for y in _POST if y in used)
-    tag_1 = "t" in used or plasticity.dt is not None or plasticity.tag_1 is not None
-    tag_2 = "d" in used or plasticity.dd is not None or plasticity.tag_2 is not None
+    kept = {
+        "tag_1": "t" in used or plasticity.dt is not None or plasticity.tag_1 is not None,
+        "tag_2": "d" in used or plasticity.dd is not None or plasticity.tag_2 is not None,
+    }
     return Learning(
         pre_traces=tuple(x for x in _PRE if x in used),
         post_traces=post if plasticity.kind == "2f" else (),
         third_factors=post if plasticity.kind == "3f" else (),
-        tags=int(tag_1) + int(tag_2),
+        tags=tuple(tag for tag, there in kept.items() if there),
     )
 
 
@@ -145,19 +152,19 @@ def _group(population: Population) -> Group:
     )
 
 
-def _wire(program: Program, connection: Connection, *, generated: bool) -> Wire:
+def _wire(program: Program, connection: Connection, n_pre: int, *, generated: bool) -> Wire:
     return Wire(
         connection.name,
         connection.pre,
         connection.post,
-        program.population(connection.pre).n,
+        n_pre,
         fan_in(program, connection),
         connection.num_weight_bits,
         indexed=connection.kind not in ("dense", "delay_dense"),
         longest_delay=connection.longest_delay,
         delayed=connection.kind in ("delay_dense", "delay_sparse"),
         learning=None if connection.plasticity is None else learning_of(connection.plasticity),
-        feedback=connection.port == "signal",
+        feedback=connection.port in ("signal", "none"),
         generated=generated,
     )
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.memory.count import CoreMemory
-from neurotrain_hw.memory.fill import fill
+from neurotrain_hw.memory.fill import fill, too_wide
 from neurotrain_hw.memory.generated import Generated
 from neurotrain_hw.memory.layout import layout_of
-from neurotrain_hw.memory.refusal import refusal
+from neurotrain_hw.memory.refusal import refusal, too_wide_error
 from neurotrain_hw.program import MemoryRow, Program
 
 
@@ -31,9 +31,11 @@ def place(
     if chips is not None and chips < 1:
         raise ValueRangeError(f"{chips} chips", where="chips", need="at least 1")
     memory = CoreMemory(layout_of(program, generated), chip)
+    if (wide := too_wide(memory.layout, chip)) is not None:
+        raise too_wide_error(memory, *wide, chips, generated)
     filling = fill(memory)
     if not filling.fits(chips):
-        raise refusal(memory, filling, chips)
+        raise refusal(memory, filling, chips, generated)
     return replace(program, chip=chip.id, placement=filling.slices, memory=memory.rows(filling.slices))
 
 

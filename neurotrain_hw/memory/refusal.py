@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from neurotrain_hw.errors import CapacityError, Shortage
 from neurotrain_hw.memory.count import CoreMemory
 from neurotrain_hw.memory.fill import Filling, Overdraft, cores_of
+from neurotrain_hw.memory.generated import Generated
+from neurotrain_hw.memory.layout import Wire
 from neurotrain_hw.memory.remedies import remedies
 from neurotrain_hw.program import CoreSlice
 
 
-def refusal(memory: CoreMemory, filling: Filling, chips: int | None) -> CapacityError:
-    """The error for a filling that does not fit on `chips` chips."""
-    helps = remedies(memory.layout, memory.chip, chips)
+def refusal(
+    memory: CoreMemory, filling: Filling, chips: int | None, generated: Mapping[str, Generated] | None = None
+) -> CapacityError:
+    """The error for a filling that does not fit on `chips` chips; `generated`: seeds, for the remedies."""
+    helps = remedies(memory.layout, memory.chip, chips, generated)
     if filling.stuck is not None:
         part, overdraft = filling.stuck
         where = f"chip {part.chip} core {part.core}"
@@ -23,6 +27,18 @@ def refusal(memory: CoreMemory, filling: Filling, chips: int | None) -> Capacity
             table=tuple(_core_table(memory, [part], where)), remedies=helps,
         )  # fmt: skip
     return _too_few(memory, filling, chips or 1, helps)
+
+
+def too_wide_error(
+    memory: CoreMemory, wire: Wire, most: int, chips: int | None, generated: Mapping[str, Generated] | None = None
+) -> CapacityError:
+    """The error for weights of more bits than the chip stores."""
+    where = f"connection '{wire.name}'"
+    return CapacityError(
+        f"{memory.chip.name} has no weights of so many bits", where=where, need=f"{wire.weight_bits} bits",
+        limit=f"{most} bits", table=(Shortage("bits of a weight", where, wire.weight_bits, most),),
+        remedies=remedies(memory.layout, memory.chip, chips, generated),
+    )  # fmt: skip
 
 
 def _too_few(memory: CoreMemory, filling: Filling, chips: int, helps: Sequence[object]) -> CapacityError:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.errors import CapacityError, UnsupportedError
 from neurotrain_hw.memory.budget import with_budget, with_figures
 from neurotrain_hw.memory.count import CoreMemory
-from neurotrain_hw.memory.fill import fill, fits
+from neurotrain_hw.memory.fill import fill, fits, too_wide
+from neurotrain_hw.memory.generated import Generated
 from neurotrain_hw.memory.layout import Layout
 from neurotrain_hw.memory.narrow import narrowed, with_generated_feedback
 from neurotrain_hw.memory.widths import Widths
@@ -17,6 +18,8 @@ from neurotrain_hw.program import Program
 
 _STATE = "learning.synaptic_state"
 _LARGEST_BUDGET = 1 << 33
+_LEAST_LEARNING_BITS = 2
+"""A sign and a step: a signed weight of 1 bit has no 0 to start from."""
 _MOST_SYNAPSES = 2_000_000
 """Beyond it, the least memory that suffices is not searched for: each of some thirty trials takes seconds."""
 
@@ -24,7 +27,8 @@ _MOST_SYNAPSES = 2_000_000
 @dataclass(frozen=True, eq=False)
 class Remedy:
     """A change: `weight_bits` at most (of weights that learn, too: `all_weights`), feedback from a seed, another chip
-    or more chips; `words` say it."""
+    or more chips; `words` say it. `generated`: what was drawn from seeds already, by connection.
+    """
 
     words: str
     chip: Chip
@@ -32,6 +36,7 @@ class Remedy:
     weight_bits: int | None = None
     all_weights: bool = False
     generate: bool = False
+    generated: Mapping[str, Generated] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.words
@@ -47,18 +52,20 @@ class Remedy:
         """The program with the change, placed."""
         from neurotrain_hw.memory.placing import place  # placing refuses with remedies, so that both know each other
 
-        changed, generated = with_generated_feedback(program) if self.generate else (program, None)
+        changed, generated = with_generated_feedback(program) if self.generate else (program, self.generated)
         if self.weight_bits is not None:
-            changed = narrowed(changed, self.weight_bits, learning=self.all_weights, but=generated or ())
+            changed = narrowed(changed, self.weight_bits, learning=self.all_weights, but=generated)
         return place(changed, self.chip, chips=self.chips, generated=generated)
 
 
-def remedies(layout: Layout, chip: Chip, chips: int | None) -> tuple[Remedy, ...]:
+def remedies(
+    layout: Layout, chip: Chip, chips: int | None, generated: Mapping[str, Generated] | None = None
+) -> tuple[Remedy, ...]:
     """Changes, one by one, with which the layout fits; the smallest change of each kind.
 
     Fewer weight bits, fewer tag bits (where the chip is a design whose widths can be turned), feedback drawn from a
     seed (where the chip can), more chips, and a larger memory (where it is an assumption). Where none of the first
-    three helps alone, all of them together.
+    three helps alone, all of them together. `generated`: the seeds of what the layout draws from seeds already.
     """
     found = [
         first
@@ -66,8 +73,10 @@ def remedies(layout: Layout, chip: Chip, chips: int | None) -> tuple[Remedy, ...
         if (first := next((r for r in kind(layout, chip, chips) if _helps(r, layout)), None))
     ]
     if not found:
-        found = [r for r in _together(layout, chip, chips) if _helps(r, layout)][:1]
-    return (*found, *_more_chips(layout, chip, chips), *_more_memory(layout, chip, chips))
+        all_of_them = next((r for r in _together(layout, chip, chips) if _helps(r, layout)), None)
+        found = [] if all_of_them is None else [all_of_them]
+    found += [*_more_chips(layout, chip, chips), *_more_memory(layout, chip, chips)]
+    return tuple(replace(remedy, generated=generated or {}) for remedy in found)
 
 
 def _helps(remedy: Remedy, layout: Layout) -> bool:
@@ -82,20 +91,24 @@ def _weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     allowed = chip.integers("synapse.weight_bits_allowed") or ()
     for bits in sorted((b for b in allowed if b < widest), reverse=True):
         if learns and turned:
+            if bits < _LEAST_LEARNING_BITS:
+                return
             changed, text = _with_field(chip, ("weight",), bits)
             yield Remedy(f"weights of {bits} bits, those that learn, too{text}", changed, chips, bits, True)
         else:
-            yield Remedy(f"weights of {bits} bits" + (" where they do not learn" if learns else ""), chip, chips, bits)
+            yield Remedy(
+                f"weights of {_plural(bits)}" + (" where they do not learn" if learns else ""), chip, chips, bits
+            )
 
 
 def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     """Fewer bits of a tag, where its width is a choice of the chip file."""
-    width = Widths(chip).tag.bits
-    used = any(wire.learning is not None and wire.learning.tags for wire in layout.wires)
-    if used and width is not None and chip.figure(_STATE).status == "X":
-        for bits in range(width - 1, 0, -1):
+    used = {tag for wire in layout.wires if wire.learning is not None for tag in wire.learning.tags}
+    widest = max((Widths(chip).tag(tag).bits or 0 for tag in used), default=0)
+    if chip.figure(_STATE).status == "X":
+        for bits in range(widest - 1, 0, -1):
             changed, text = _with_field(chip, ("tag", "elig"), bits)
-            yield Remedy(f"tags of {bits} bits{text}", changed, chips)
+            yield Remedy(f"tags of {_plural(bits)}{text}", changed, chips)
 
 
 def _feedback(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
@@ -109,8 +122,7 @@ def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]
     """Fewer bits for all weights and tags, and feedback from a seed, as far as each can be."""
     generate = bool(list(_feedback(layout, chip, chips)))
     for remedy in _weights(layout, chip, chips):
-        tags = [r for r in _tags(layout, remedy.chip, chips) if remedy.weight_bits is not None]
-        tags = [r for r in tags if Widths(r.chip).tag.bits == remedy.weight_bits]
+        tags = [r for r in _tags(layout, remedy.chip, chips) if f"tags of {remedy.weight_bits} bit" in r.words]
         words = remedy.words.partition(" (")[0]
         changed, text = (tags[0].chip, f" and tags of {remedy.weight_bits} bits") if tags else (remedy.chip, "")
         if generate:
@@ -120,7 +132,7 @@ def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]
 
 
 def _more_chips(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
-    if chips is None:
+    if chips is None or too_wide(layout, chip):
         return
     try:
         filling = fill(CoreMemory(layout, chip))
@@ -135,7 +147,7 @@ def _more_memory(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Reme
     figure = chip.figure("memory.sram_core_bytes")
     if figure.status != "X" or not isinstance(figure.value, int) or _synapses(layout) > _MOST_SYNAPSES:
         return
-    low, high = figure.value, 2 * figure.value
+    low, high = 0, max(figure.value, 1)
     while not fits(layout, with_budget(chip, high), chips):
         low, high = high, 2 * high
         if high > _LARGEST_BUDGET:
@@ -167,6 +179,10 @@ def _state_text(changed: Chip, chip: Chip) -> str:
         return ""
     fields = ", ".join(f'"{text}"' for text in _texts(changed))
     return f" ({_STATE} = [{fields}] in a copy of {chip.path.name})"
+
+
+def _plural(bits: int) -> str:
+    return f"{bits} bit" if bits == 1 else f"{bits} bits"
 
 
 def _texts(chip: Chip) -> Iterator[str]:

@@ -28,7 +28,7 @@ class PackedWeights:
 
     `data` uint8 (n_pre, ceil(n_post * bits / 8)). A row consists of 8 / bits planes: with h bytes in a row, post
     neuron p * h + k is bits p * bits to (p + 1) * bits of byte k. Mantissas are two's complement where `signed`;
-    w = mantissa << shift, negated where `negative`.
+    w = mantissa << shift, negated where `negative`. The array becomes read-only: kernels trust what was checked.
     """
 
     data: npt.NDArray[np.uint8]
@@ -37,6 +37,9 @@ class PackedWeights:
     shift: int
     signed: bool
     negative: bool
+
+    def __post_init__(self) -> None:
+        _make_read_only(self.data)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,7 +69,8 @@ class SparseWeights:
     """The synapses of a sparse connection in compressed rows by pre neuron.
 
     `pointer` int64 (n_pre + 1,); `post` int32 (nnz,), strictly increasing within a row; `mantissa` int8 (mixed)
-    or uint8 (nnz,): w = mantissa << shift, negated where `negative`; `delay` uint8 (nnz,) in steps, or None.
+    or uint8 (nnz,): w = mantissa << shift, negated where `negative`; `delay` uint8 (nnz,) in steps, or None. The
+    arrays become read-only: kernels trust what was checked.
     """
 
     pointer: I64
@@ -76,6 +80,9 @@ class SparseWeights:
     shift: int = 0
     negative: bool = False
     delay: npt.NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        _make_read_only(self.pointer, self.post, self.mantissa, self.delay)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -107,6 +114,12 @@ class SparseWeights:
 
     def _pre(self) -> I64:
         return np.repeat(np.arange(self.pointer.size - 1), np.diff(self.pointer))
+
+
+def _make_read_only(*arrays: npt.NDArray[Any] | None) -> None:
+    for array in arrays:
+        if isinstance(array, np.ndarray):  # whatever else it may be, the program's check says so
+            array.flags.writeable = False
 
 
 @dataclass(frozen=True)

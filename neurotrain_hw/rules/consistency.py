@@ -34,10 +34,23 @@ def contradictions(rule: Rule) -> Iterator[Contradiction]:
         yield "dw", f"u{min(gates)} and u{max(gates)} stand in one rule", "All u of dw, dt and dd need the same digit."
     if rule.t_epoch < 1:
         yield "t_epoch", f"a learning epoch of {rule.t_epoch} steps", "It has at least 1."
+    yield from _arithmetic(rule)
     yield from _traces(rule)
     yield from _signal(rule)
     yield from _counts(rule)
     yield from _sampling(rule)
+
+
+def _arithmetic(rule: Rule) -> Iterator[Contradiction]:
+    for target, total in rule.sums.items():
+        for product in total.products:
+            if product.bound >= 1 << 31:
+                yield (
+                    target, f"{product} can reach {product.bound}, and the engine multiplies in 32 bits: it would wrap",
+                    "Take fewer factors.",
+                )  # fmt: skip
+            if rule.rounding == "none" and (product.shift or product.exp < 0):
+                yield "rounding", f"'none', while {product} has fractions", 'Say "stochastic" or "nearest".'
 
 
 def _traces(rule: Rule) -> Iterator[Contradiction]:

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
+from neurotrain_hw.errors import FormatError, RuleSyntaxError, UnknownNameError, ValueRangeError
 from neurotrain_hw.rules import terms
 from neurotrain_hw.rules.language import parse_sum
 from neurotrain_hw.rules.rule import Modulation, Operations, Rule, Taxonomy, Trace
@@ -31,7 +31,8 @@ def rule_names() -> list[str]:
 def load_rule(name_or_path: str | Path) -> Rule:
     """A rule by its name (`pair-stdp`) or from a TOML file of one's own.
 
-    Raises UnknownNameError (nearest names), FormatError (file, key, expected), RuleSyntaxError (file, key, column).
+    Raises UnknownNameError (nearest names), FormatError (file, key, expected), RuleSyntaxError (file, its line, key,
+    column of the sum).
     """
     if isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
@@ -39,7 +40,16 @@ def load_rule(name_or_path: str | Path) -> Rule:
         path = _library() / f"{name_or_path}.toml"
     else:
         raise UnknownNameError("rule", name_or_path, rule_names())
-    return parse_rule(read_toml(path, kind="a rule file"), name=path.stem, where=str(path))
+    document = read_toml(path, kind="a rule file")
+    try:
+        return parse_rule(document, name=path.stem, where=str(path))
+    except RuleSyntaxError as error:
+        key = error.where.rsplit(": ", 1)[1]
+        line = _line_of(path.read_text(encoding="utf-8"), key) + error.line - 1
+        raise RuleSyntaxError(
+            error.fault, text=error.text, position=error.position, where=f"{path}: line {line}: {key}",
+            remedy=error.remedy,
+        ) from None  # fmt: skip
 
 
 def parse_rule(document: Mapping[str, Any], *, name: str, where: str) -> Rule:
@@ -110,6 +120,15 @@ def to_toml(rule: Rule) -> str:
         if table:
             lines += ["", f"[{name}]", *(f"{_key(k)} = {_value(v)}" for k, v in table.items())]
     return "\n".join(lines) + "\n"
+
+
+def _line_of(text: str, key: str) -> int:
+    """The line of a TOML file, from 1, on which the text of a key at the top begins."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = re.match(rf"""\s*["']?{key}["']?\s*=\s*(.*)""", line)
+        if found:
+            return number + (found[1].strip() in ('"""', "'''"))
+    return 1
 
 
 def _library() -> Path:

@@ -174,7 +174,7 @@ class _Parser:
         token = self._take()
         if token.text != "2" or self._peek().text != "^":
             self._fail("in parentheses only a power of two may follow '*'", at=token.at,
-                       remedy=f"{_IN_PARENTHESES} Multiply outside them.")  # fmt: skip
+                       remedy="Lava adds the two. Multiply outside the parentheses.")  # fmt: skip
         return self._int(first), self._power(token)[1]
 
     def _power(self, first: Token) -> tuple[int, int]:

@@ -141,6 +141,7 @@ _SIGNAL_OPERATIONS: Mapping[Signal, tuple[Operations, Operations]] = {
     "error-random": (_NONE, Operations(1, 1)),
     "error-adaptive": (_NONE, Operations(1, 1)),
     "error-sign": (_NONE, Operations(0, 1)),
+    "error-triggered": (Operations(2, 2), _NONE),  # as error, and the division by the threshold
     "target-projection": (Operations(0, 1), _NONE),  # a row of the matrix, found by the label
     "layer-local": (_NONE, Operations(1, 2)),  # its spike into every local output, the errors back through the same
     "goodness": (Operations(2, 2), _NONE),  # decay of its activity, times the layer's scalar; impulse and sum

@@ -163,7 +163,9 @@ class Rule:
         tag_1: npt.NDArray[np.int32] | None = None,
         tag_2: npt.NDArray[np.int32] | None = None,
     ) -> Plasticity:
-        """The rule as the engine of Loihi-class chips takes it; UnsupportedError if it is no sum of products.
+        """The rule as the engine of Loihi-class chips takes it.
+
+        UnsupportedError if it is no sum of products, or rounds as the engine does not.
 
         For 3f, y1..y3 get the time constant 65535 that Lava's Loihi3FLearningRule gives them.
         """
@@ -171,6 +173,11 @@ class Rule:
             raise UnsupportedError(
                 "it is no sum of products, so no learning engine runs it", where=f"rule '{self.name}'",
                 remedy="Train with it off the chip, or take a rule with an engine form: `neurotrain-hw rules list`.",
+            )  # fmt: skip
+        if self.rounding == "nearest":
+            raise UnsupportedError(
+                "it rounds to the nearest, and the learning engine rounds stochastically", where=f"rule '{self.name}'",
+                remedy='Set rounding = "stochastic".',
             )  # fmt: skip
         traces = {
             f"{name}_{k}": v for name, t in self.traces.items() for k, v in (("impulse", t.impulse), ("tau", t.tau))

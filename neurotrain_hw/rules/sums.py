@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,6 +17,11 @@ WIDTH_BITS: Mapping[Variable, int] = MappingProxyType(
     {"x0": 1, "y0": 1, "x1": 7, "x2": 7, "y1": 7, "y2": 7, "y3": 7, "w": 9, "d": 9, "t": 9}
 )
 """Bits of a factor in the multiplier: the value is clipped to -2^bits .. 2^bits - 1 (lava learning/constants.py)."""
+
+_LARGEST: Mapping[Variable, int] = MappingProxyType(
+    {"x0": 1, "y0": 1, "x1": 127, "x2": 127, "y1": 127, "y2": 127, "y3": 127, "w": 256, "d": 255, "t": 257}
+)
+"""Largest magnitudes of what the engine stores; third factors are taken to be within 7 bits."""
 
 MANT_RANGE, EXP_RANGE = (-8, 7), (-7, 8)
 CONSTANT_LIMIT = 1023
@@ -37,6 +43,13 @@ class Factor:
             raise ValueRangeError(f"no factor of '{self.variable}'", where="rule", need="a name of the rule language")
         if abs(self.constant) > CONSTANT_LIMIT:
             raise ValueRangeError(f"an added constant of {self.constant}", where="rule", limit=CONSTANT_LIMIT)
+
+    @property
+    def bound(self) -> int:
+        """Largest magnitude that it can have in the multiplier."""
+        if self.sign_of:
+            return 1
+        return min(_LARGEST[self.variable] + abs(self.constant), 1 << WIDTH_BITS[self.variable])
 
     def __str__(self) -> str:
         inner = f"{self.variable}{self.constant:+d}" if self.constant else self.variable
@@ -73,6 +86,11 @@ class Product:
     def shift(self) -> int:
         """Bits by which the engine shifts the product right, uncompensated: max(0, sum of factor bits + 4 - 15)."""
         return max(0, sum(WIDTH_BITS[f.variable] for f in self.factors) + _MANT_BITS - _ACCUMULATOR_BITS)
+
+    @property
+    def bound(self) -> int:
+        """Largest magnitude before the shift; the engine multiplies in 32 bits and wraps at 2^31."""
+        return abs(self.mant) * math.prod(f.bound for f in self.factors)
 
     def __str__(self) -> str:
         size = abs(self.mant)

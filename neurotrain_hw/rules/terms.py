@@ -13,7 +13,7 @@ Spatial = Literal["local", "three-factor", "layer-local", "non-local"]
 Psi = Literal["none", "box", "step", "triangle", "surrogate"]
 Signal = Literal[
     "none", "injected", "reward", "activity", "error", "error-symmetric", "error-random", "error-adaptive",
-    "error-sign", "target-projection", "layer-local", "goodness", "perturbation", "backpropagated",
+    "error-sign", "error-triggered", "target-projection", "layer-local", "goodness", "perturbation", "backpropagated",
 ]  # fmt: skip
 Computer = Literal["nobody", "neuron", "network", "processor", "host"]
 Formed = Literal["nothing", "modulator", "given"]
@@ -49,6 +49,7 @@ LEARNING_SIGNALS: Mapping[Signal, str] = MappingProxyType(
         "error-random": "the output errors, through fixed random feedback weights",
         "error-adaptive": "the output errors, through feedback weights that learn beside the readout",
         "error-sign": "the signs of the output errors, through fixed random feedback weights",
+        "error-triggered": "the output neuron's own error, in whole multiples of a threshold",
         "target-projection": "the label, through fixed random weights",
         "layer-local": "the error of a fixed random readout of the layer itself",
         "goodness": "how far the layer's summed squared activity is from where this pass wants it",

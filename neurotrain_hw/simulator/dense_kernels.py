@@ -27,6 +27,9 @@ from neurotrain_hw.simulator.tables import (
 )
 from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, signed_bytes, words
 
+_LONG, _TOGETHER = 2048, 16
+"""Longer rows are added this many at a time, so that the processor sees each of them read on from end to end."""
+
 
 @kernel
 def add_rows(row, active_at, into_at, sending):
@@ -35,6 +38,8 @@ def add_rows(row, active_at, into_at, sending):
     if bits == 8:
         into, sums = words(into_at, n), halves(row[C_SCRATCH_AT], n)
         most = 256 if row[C_SIGNED] else 128  # rows that sums of 16 bits hold: of -128 to 127, or of 0 to 255
+        if n > _LONG:
+            most = _TOGETHER
         for first in range(0, sending, most):
             count = min(sending - first, most)
             if row[C_SIGNED]:
@@ -142,7 +147,7 @@ def add_graded_rows(row, pre, into_at, plastic_at, sending):
         if dense:
             _packed_row(into_at, n, bits, row[C_SIGNED], base + j * stride, stride, value)
         else:
-            learned = words(plastic_at + (base + j * n) * 4, n)
+            learned = words(plastic_at + (base + j * stride) * 4, n)
             for i in range(n):
                 into[i] = np.int32(into[i] + learned[i] * value)
     return events
@@ -151,9 +156,9 @@ def add_graded_rows(row, pre, into_at, plastic_at, sending):
 @kernel
 def add_plastic_rows(row, active_at, into_at, plastic_at, sending):
     """Spikes through a connection that learns; its weights are int32, row by row of pre neuron."""
-    n, base = row[C_N_POST], plastic_at + row[C_WEIGHTS_AT] * 4
+    n, stride, base = row[C_N_POST], row[C_ROW], plastic_at + row[C_WEIGHTS_AT] * 4
     into, active = words(into_at, n), words(active_at, sending)
     for a in range(sending):
-        learned = words(base + np.int64(active[a]) * n * 4, n)
+        learned = words(base + np.int64(active[a]) * stride * 4, n)
         for i in range(n):
             into[i] = np.int32(into[i] + learned[i])

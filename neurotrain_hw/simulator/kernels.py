@@ -6,10 +6,12 @@ Work follows events. Every formula is a pure function in `arithmetic.py`, agains
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import cfunc, njit
 
 from neurotrain_hw.simulator.message_kernels import record_spikes, record_state, take_input
 from neurotrain_hw.simulator.neuron_kernels import update
@@ -30,6 +32,7 @@ from neurotrain_hw.simulator.tables import (
     X_COLUMNS,
     X_CONNECTIONS,
     X_CONNECTIONS_AT,
+    X_LEARN_AT,
     X_OFFSET,
     X_PLASTIC_AT,
     X_POPULATIONS,
@@ -42,27 +45,29 @@ from neurotrain_hw.simulator.tables import (
     X_SPIKES_AT,
 )
 from neurotrain_hw.simulator.traces import see_spikes
-from neurotrain_hw.simulator.views import kernel, wide
+from neurotrain_hw.simulator.views import call, wide
 
-_SOURCES = (
-    "convolution_kernels", "dense_kernels", "kernels", "lanes", "line_kernel", "message_kernels", "neuron_kernels",
-    "other_kernels", "plasticity", "rule_tables", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables",
-    "traces", "views",
+_FROZEN = (
+    "convolution_kernels", "dense_kernels", "kernels", "lanes", "message_kernels", "modulator_kernels",
+    "neuron_kernels", "other_kernels", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables", "views",
+)  # fmt: skip
+_LEARNING = (
+    "kernels", "lanes", "learning_lanes", "line_kernel", "plasticity", "rule_tables", "tables", "traces", "views",
 )  # fmt: skip
 
 
-def _digest_of_sources() -> int:
-    """A number that changes with any module that the compiled code is made of."""
+def _digest(modules: Sequence[str]) -> int:
+    """A number that changes with any of the modules that compiled code is made of.
+
+    Numba's own key does not see a change in a function that is called.
+    """
     folder = Path(__file__).parent
-    sources = [(folder / f"{name}.py").read_bytes() for name in _SOURCES]
+    sources = [(folder / f"{name}.py").read_bytes() for name in modules]
     return int(hashlib.sha256(b"".join(sources)).hexdigest()[:15], 16)
 
 
-def _compiled(digest: int, learning: bool) -> Any:
-    """The step loop, with or without plasticity, kept on disk under the digest.
-
-    Numba's own key does not see a change in a function that is called; and what need not learn compiles faster.
-    """
+def _compiled(digest: int) -> Any:
+    """The step loop, kept on disk under the digest."""
 
     @njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
     def advance(run_at, first, last):
@@ -91,29 +96,38 @@ def _compiled(digest: int, learning: bool) -> Any:
                 record_state(run[X_PROBES_AT] + b * B_COLUMNS * 8, k)
             for c in range(run[X_CONNECTIONS]):
                 propagate(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_PLASTIC_AT], t)
-            if learning:
+            if run[X_LEARN_AT] != 0:
                 for c in range(run[X_CONNECTIONS]):
-                    _learn(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_RULES_AT], t, k, run[X_OFFSET])
+                    row = wide(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, C_COLUMNS)
+                    if row[C_RULE] >= 0:
+                        rule_at = run[X_RULES_AT] + row[C_RULE] * R_COLUMNS * 8
+                        call(run[X_LEARN_AT], rule_at, row[C_PRE_AT], row[C_POST_AT], t, run[X_OFFSET])
         return last + 1
 
     return advance
 
 
-@kernel
-def _learn(connection_at, rules_at, t, k, offset):
-    """See this step's spikes on a connection that learns, and close its epoch where one ends."""
-    row = wide(connection_at, C_COLUMNS)
-    if row[C_RULE] < 0:
-        return
-    rule_at = rules_at + row[C_RULE] * R_COLUMNS * 8
-    see_spikes(rule_at, row[C_PRE_AT], row[C_POST_AT], t, k)
-    epoch = wide(rule_at, R_COLUMNS)[R_EPOCH]
-    if t % epoch == 0:
-        learn(rule_at, t, k, t // epoch - 1 - offset // epoch)
+advance = _compiled(_digest(_FROZEN))
+"""Runs steps; with plasticity where the run says where the learning step is (`learn_address`)."""
 
 
-advance_frozen = _compiled(_digest_of_sources(), learning=False)
-"""Runs steps with the plastic weights as they stand."""
+@cache
+def learn_address() -> int:
+    """The address of the learning step of one connection, which is compiled apart: few programs learn."""
+    return int(_compiled_learning(_digest(_LEARNING)).address)
 
-advance_learning = _compiled(_digest_of_sources(), learning=True)
-"""Runs steps with plasticity."""
+
+def _compiled_learning(digest: int) -> Any:
+    """The learning step, kept on disk under the digest."""
+
+    @cfunc("void(int64, int64, int64, int64, int64)", cache=True, error_model="numpy")
+    def learn_step(rule_at, pre_at, post_at, t, offset):
+        """See this step's spikes on a connection that learns, and close its epoch where one ends."""
+        if digest < 0:
+            return
+        see_spikes(rule_at, pre_at, post_at, t, t - 1 - offset)
+        epoch = wide(rule_at, R_COLUMNS)[R_EPOCH]
+        if t % epoch == 0:
+            learn(rule_at, t, t - 1 - offset, t // epoch - 1 - offset // epoch)
+
+    return learn_step

@@ -47,18 +47,20 @@ SUMS = {count: Lanes(16, count) for count in (128, 32, 8)}
 
 
 def _operators() -> None:
-    """Teach Numba `+ - & | ^ >` and `<<` of lanes."""
+    """Teach Numba `+ - * & | ^ > <<` and `>>` of lanes."""
     plain: dict[Callable[..., Any], Callable[..., Any]] = {
         operator.add: lambda builder, x, y: builder.add(x, y),
         operator.sub: lambda builder, x, y: builder.sub(x, y),
+        operator.mul: lambda builder, x, y: builder.mul(x, y),
         operator.and_: lambda builder, x, y: builder.and_(x, y),
         operator.or_: lambda builder, x, y: builder.or_(x, y),
         operator.xor: lambda builder, x, y: builder.xor(x, y),
         operator.gt: lambda builder, x, y: builder.icmp_signed(">", x, y),
         operator.lshift: lambda builder, x, y: builder.shl(x, _splat(builder, builder.trunc(y, _I32))),
+        operator.rshift: lambda builder, x, y: builder.ashr(x, _splat(builder, builder.trunc(y, _I32))),
     }
     for function, make in plain.items():
-        right = types.int64 if function is operator.lshift else WORDS
+        right = types.int64 if function in (operator.lshift, operator.rshift) else WORDS
         cases = [signature(MASK if function is operator.gt else WORDS, WORDS, right)]
         if function is operator.add:
             cases += [signature(sums, sums, sums) for sums in SUMS.values()]

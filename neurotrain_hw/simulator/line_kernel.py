@@ -1,12 +1,14 @@
 """One line of synapses that learns: all of one pre neuron, or all of one post neuron.
 
-Loops over the entries of a line hold numbers of 32 bits and no branches, so that vector units can take them.
+Whatever is done to a line is done to sixteen of its synapses at once (`lanes`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from neurotrain_hw.simulator.lanes import NEURONS, count_bits, differ, every, load, mask_bits, store
+from neurotrain_hw.simulator.learning_lanes import least, most
 from neurotrain_hw.simulator.rule_tables import (
     F_COLUMNS,
     F_CONSTANT,
@@ -32,6 +34,8 @@ from neurotrain_hw.simulator.rule_tables import (
     R_PRODUCTS,
     R_PRODUCTS_AT,
     R_READS,
+    R_READY_AT,
+    R_ROW,
     R_SIDES,
     R_SIGN,
     R_TARGETS,
@@ -44,8 +48,15 @@ from neurotrain_hw.simulator.rule_tables import (
     S_OWN_AT,
     S_PARTS_AT,
     VALUES,
+    Y_COLUMNS,
+    Y_DOWN,
+    Y_FACTORS,
+    Y_FACTORS_AT,
+    Y_PART_AT,
+    Y_SCALE,
+    Y_UP,
 )
-from neurotrain_hw.simulator.traces import L_APPLIED, L_PROPOSED, L_ROUNDED, L_SATURATED
+from neurotrain_hw.simulator.traces import L_APPLIED, L_PROPOSED, L_ROUNDED, L_SATURATED, padded, row_of
 from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, wide, words
 
 X0, Y0, U = 1, 2, 4
@@ -55,126 +66,143 @@ LOW, HIGH = -(2**15) - 1, 2**15 - 1
 
 
 @kernel
-def change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, every):
+def change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, whole):
     """Change the synapses between neuron m of a side's list and those of the other side's list from `first` on.
 
-    `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count.
+    `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count; `whole`: add
+    products that are 0, too, for what they clip.
     """
     rule, me, other = wide(rule_at, R_SIDES), wide(mine_at, S_COLUMNS), wide(other_at, S_COLUMNS)
-    n, n_post, width = other[S_LIVE] - first, rule[R_POST_N], max(rule[R_PRE_N], rule[R_POST_N])
-    neuron, my_time = np.int64(words(me[S_LIST_AT], m + 1)[m]), np.int64(words(me[S_OWN_AT], m + 1)[m])
-    in_row = other[S_IN_ROW] != 0
-    start, stride = (neuron, n_post) if mine else (neuron * n_post, np.int64(1))
-    index, times = words(other[S_LIST_AT] + first * 4, n), words(other[S_OWN_AT] + first * 4, n)
-    line_at = rule[R_LINE_AT]
-    sums, value = words(line_at + 6 * width * 4, n), words(line_at + 7 * width * 4, n)
+    count, length = other[S_LIVE] - first, padded(max(rule[R_PRE_N], rule[R_POST_N])) * 4
+    neuron, row = np.int64(words(me[S_LIST_AT], m + 1)[m]), rule[R_ROW] * 4
+    start, stride = (neuron * 4, row) if mine else (neuron * row, np.int64(4))
+    in_row, list_at = other[S_IN_ROW] != 0, other[S_LIST_AT] + first * 4
+    alone = rule[R_TARGETS] & (rule[R_TARGETS] - 1) == 0
+    values, line_at, changed = wide(rule[R_READY_AT], 3), rule[R_LINE_AT], 0
     for v in range(3):
         if rule[R_READS] >> v & 1:
-            copy, source_at = words(line_at + v * width * 4, n), rule[R_WEIGHTS_AT + v] + start * 4
-            if in_row:
-                source = words(source_at, n)
-                for a in range(n):
-                    copy[a] = source[a]
-            else:
-                source = words(source_at, 1 << 40)
-                for a in range(n):
-                    copy[a] = source[index[a] * stride]
+            values[v] = rule[R_WEIGHTS_AT + v] + start
+            if not in_row:
+                _take(line_at + v * length, values[v], list_at, stride, count)
+                values[v] = line_at + v * length
     for target in range(3):
-        if rule[R_TARGETS] >> target & 1 == 0:
-            continue
-        old = words(line_at + target * width * 4, n)
-        for a in range(n):
-            sums[a] = np.int32(old[a] << 7)
-        for q in range(rule[R_PRODUCTS]):
-            product = wide(rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8, Q_COLUMNS)
-            on = gates >> product[Q_DEPENDENCY] & 1 != 0
-            if product[Q_TARGET] != target or not (on or every):
-                continue
-            mine_part_at = me[S_PARTS_AT] + (product[Q_PART + mine] + m) * 4
-            crossed = product[Q_SLOTS + mine] > 1
-            scale = words(mine_part_at, 1)[0] if on and not crossed else np.int32(on)
-            if scale == 0 and not every:
-                continue
-            slot = my_time if product[Q_SLOTS + 1 - mine] > 1 else 0
-            part = words(other[S_PARTS_AT] + (product[Q_PART + 1 - mine] + slot * other[S_N] + first) * 4, n)
-            if crossed or product[Q_SYNAPTIC]:
-                for a in range(n):
-                    value[a] = np.int32(scale * part[a])
-                scale = np.int32(1)
-                if crossed:
-                    steps = words(mine_part_at, 1 << 40)
-                    for a in range(n):
-                        value[a] = np.int32(value[a] * steps[times[a] * me[S_N]])
-                for f in range(product[Q_FACTORS]):
-                    factor = wide(product[Q_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
-                    if factor[F_OF] == VALUES:
-                        _multiply(value, words(line_at + factor[F_WHICH] * width * 4, n), factor, n)
-                part = value
-            _add(sums, part, scale, product[Q_SHIFT], product[Q_EXP], n)
-        new = words(line_at + (3 + target) * width * 4, n)
-        _store(rule, target, sums, old, new, lift, n)
+        if rule[R_TARGETS] >> target & 1:
+            ready = _prepare(rule, me, other, mine, m, first, gates, whole, target, line_at + 6 * length, length)
+            if ready > 0:
+                # what other targets may read stays as it is until all are done
+                into_at = values[target] if alone else line_at + (3 + target) * length
+                _change(rule, target, into_at, ready, count, lift)
+                changed |= 1 << target
     for v in range(3):
-        if rule[R_TARGETS] >> v & 1:
-            new, target_at = words(line_at + (3 + v) * width * 4, n), rule[R_WEIGHTS_AT + v] + start * 4
-            if in_row:
-                into = words(target_at, n)
-                for a in range(n):
-                    into[a] = new[a]
-            else:
-                into = words(target_at, 1 << 40)
-                for a in range(n):
-                    into[index[a] * stride] = new[a]
+        if changed >> v & 1:
+            from_at, into_at = line_at + (0 if alone else 3) * length + v * length, rule[R_WEIGHTS_AT + v] + start
+            if not in_row:
+                _put(into_at, from_at, list_at, stride, count)
+            elif not alone:
+                for i in range(0, count * 4, NEURONS * 4):
+                    store(into_at + i, load(from_at + i))
 
 
-@inlined
-def _multiply(value, read, factor, n):
-    """Times clip(read + constant, -2^bits, 2^bits - 1), or its sign."""
-    constant, limit = np.int32(factor[F_CONSTANT]), np.int32(factor[F_LIMIT])
-    if factor[F_SIGN]:
-        for a in range(n):
-            total = np.int32(read[a] + constant)
-            value[a] = np.int32(value[a] * np.int32(np.int32(total > 0) - np.int32(total < 0)))
-    else:
-        for a in range(n):
-            total = min(max(np.int32(read[a] + constant), np.int32(-limit)), np.int32(limit - 1))
-            value[a] = np.int32(value[a] * total)
+@kernel
+def _prepare(rule, me, other, mine, m, first, gates, whole, target, room_at, length):
+    """List a target's products that can change the line, at R_READY_AT, with what is the same for all of it."""
+    ready = 0
+    for q in range(rule[R_PRODUCTS]):
+        product = wide(rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8, Q_COLUMNS)
+        on = gates >> product[Q_DEPENDENCY] & 1 != 0
+        if product[Q_TARGET] != target or not (on or whole):
+            continue
+        mine_part_at = me[S_PARTS_AT] + (product[Q_PART + mine] + m) * 4
+        crossed = product[Q_SLOTS + mine] > 1
+        scale = np.int64(words(mine_part_at, 1)[0]) if on and not crossed else np.int64(on)
+        if scale == 0 and not whole:
+            continue
+        slot = np.int64(words(me[S_OWN_AT], m + 1)[m]) if product[Q_SLOTS + 1 - mine] > 1 else 0
+        part_at = other[S_PARTS_AT] + (product[Q_PART + 1 - mine] + slot * row_of(other[S_N]) + first) * 4
+        if crossed:
+            value_at, count = room_at + ready * length, other[S_LIVE] - first
+            value, part, times = (
+                words(value_at, count),
+                words(part_at, count),
+                words(other[S_OWN_AT] + first * 4, count),
+            )
+            store(value_at + (padded(count) - NEURONS) * 4, every(0))
+            for a in range(count):
+                value[a] = np.int32(part[a] * words(mine_part_at + times[a] * row_of(me[S_N]) * 4, 1)[0])
+            part_at = value_at
+        found = wide(rule[R_READY_AT] + (3 + ready * Y_COLUMNS) * 8, Y_COLUMNS)
+        found[Y_PART_AT], found[Y_SCALE], found[Y_DOWN], found[Y_UP] = part_at, scale, product[Q_SHIFT], product[Q_EXP]
+        found[Y_FACTORS] = product[Q_FACTORS] if product[Q_SYNAPTIC] else 0
+        found[Y_FACTORS_AT] = product[Q_FACTORS_AT]
+        ready += 1
+    return ready
 
 
-@inlined
-def _add(sums, part, scale, shift, exp, n):
-    """Add the product, shifted and clipped, to the sums, and clip these."""
-    right, left = np.int32(shift & 31), np.int32(exp & 31)
-    for a in range(n):
-        change = np.int32(np.int32(scale * part[a]) >> right)
-        change = min(max(np.int32(change << left), np.int32(LOW)), np.int32(HIGH))
-        sums[a] = min(max(np.int32(sums[a] + change), np.int32(LOW)), np.int32(HIGH))
-
-
-@inlined
-def _store(rule, target, sums, old, new, lift, n):
-    """Sign, stochastic rounding (`arithmetic.round_weight`) and range; counts what became of the weights."""
-    sign, up = rule[R_SIGN] if target == 0 else 3 + target, np.int32(lift)
-    floor, ceiling = np.int32(0 if sign == 1 or sign == 4 else LOW), np.int32(0 if sign == 2 else HIGH)
-    low = np.int32(0 if sign == 1 or sign == 4 else (-255 if sign == 2 else (-257 if sign == 5 else -256)))
-    high = np.int32(0 if sign == 2 else 255)
-    proposed = applied = saturated = lost = below = np.int32(0)
-    for a in range(n):
-        held = min(max(sums[a], floor), ceiling)
-        rounded = np.int32(np.int32(held + up) >> np.int32(7))
-        kept = min(max(rounded, low), high)
-        changing, changed = sums[a] != np.int32(old[a] << 7), kept != old[a]
-        full = (held != sums[a]) | (kept != rounded)
-        new[a] = kept
-        proposed = np.int32(proposed + np.int32(changing))
-        applied = np.int32(applied + np.int32(changing & changed))
-        saturated = np.int32(saturated + np.int32(changing & full))
-        lost = np.int32(lost + np.int32(changing & ~(changed | full)))
-        below = np.int32(below | np.int32(kept == -257))
+@kernel
+def _change(rule, target, into_at, ready, n, lift):
+    """A line's new values: products, sign, stochastic rounding (`arithmetic.round_weight`), range, and counts."""
+    values, lowest, highest, up = wide(rule[R_READY_AT], 3), every(LOW), every(HIGH), every(lift)
+    sign = rule[R_SIGN] if target == 0 else 3 + target
+    floor, ceiling = every(0 if sign == 1 or sign == 4 else LOW), every(0 if sign == 2 else HIGH)
+    low = every(0 if sign == 1 or sign == 4 else (-255 if sign == 2 else (-257 if sign == 5 else -256)))
+    high = every(0 if sign == 2 else 255)
+    proposed = applied = saturated = spared = below = 0
+    for i in range(0, n * 4, NEURONS * 4):
+        old = load(values[target] + i)
+        before = old << 7
+        total = before
+        for p in range(ready):
+            product = wide(rule[R_READY_AT] + (3 + p * Y_COLUMNS) * 8, Y_COLUMNS)
+            value = load(product[Y_PART_AT] + i) * every(product[Y_SCALE])
+            for f in range(product[Y_FACTORS]):
+                factor = wide(product[Y_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
+                if factor[F_OF] == VALUES:
+                    read = load(values[factor[F_WHICH]] + i)
+                    read = limited(read, factor[F_CONSTANT], factor[F_LIMIT])
+                    value = value * (least(most(read, every(-1)), every(1)) if factor[F_SIGN] else read)
+            change = value >> product[Y_DOWN] << product[Y_UP]
+            total = least(most(total + least(most(change, lowest), highest), lowest), highest)
+        held = least(most(total, floor), ceiling)
+        rounded = (held + up) >> 7
+        new = least(most(rounded, low), high)
+        store(into_at + i, new)
+        changing, changed = mask_bits(differ(total, before)), mask_bits(differ(new, old))
+        full = mask_bits(differ((held ^ total) | (new ^ rounded), every(0)))
+        proposed += count_bits(changing)
+        applied += count_bits(changing & changed)
+        if full != 0:
+            saturated += count_bits(changing & full)
+            spared += count_bits(changing & full & ~changed)
+        below |= mask_bits(every(-256) > new)
     if target == 0:
         counts = wide(rule[R_COUNTS_AT], 5)
         counts[L_PROPOSED] += proposed
         counts[L_APPLIED] += applied
         counts[L_SATURATED] += saturated
-        counts[L_ROUNDED] += lost
-    elif below:
+        counts[L_ROUNDED] += proposed - applied - spared
+    elif below != 0:
         plain_bytes(rule[R_BELOW_AT], 1)[0] = 1
+
+
+@inlined
+def limited(read, constant, limit):
+    """A factor: clip(read + constant, -limit, limit - 1), with bits to spare for whatever is read."""
+    some = least(most(read, every(-(1 << 20))), every(1 << 20))
+    return least(most(some + every(constant), every(-limit)), every(limit - 1))
+
+
+@inlined
+def _take(into_at, from_at, list_at, stride, count):
+    """Copy a line's values, `stride` bytes apart in the order of a list; and 0 up to the last lane."""
+    into, index = words(into_at, count), words(list_at, count)
+    store(into_at + (padded(count) - NEURONS) * 4, every(0))
+    for a in range(count):
+        into[a] = words(from_at + index[a] * stride, 1)[0]
+
+
+@inlined
+def _put(into_at, from_at, list_at, stride, count):
+    """Copy a line's values back."""
+    source, index = words(from_at, count), words(list_at, count)
+    for a in range(count):
+        words(into_at + index[a] * stride, 1)[0] = source[a]

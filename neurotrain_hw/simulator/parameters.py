@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.program import PARAMETERS, Population
+from neurotrain_hw.program import PARAMETERS, Arithmetic, IntOrArray, Population, PopulationKind
 from neurotrain_hw.simulator.arithmetic import effective_bias
 
 I32 = npt.NDArray[np.int32]
@@ -16,20 +19,35 @@ _FAR = 2**25
 
 def kernel_parameters(p: Population) -> I32:
     """int32 (rows of `tables.PARAMETERS`, n or 1): one column where all neurons are alike."""
-    wide = {key: np.atleast_1d(np.asarray(p.parameters[key], np.int64)) for key in PARAMETERS[p.kind]}
+    given = [p.parameters[key] for key in PARAMETERS[p.kind]]
+    if any(isinstance(value, np.ndarray) for value in given):
+        return _rows(p.kind, p.arithmetic, given)
+    return _alike(p.kind, p.arithmetic, tuple(given))
+
+
+@lru_cache(maxsize=256)
+def _alike(kind: PopulationKind, arithmetic: Arithmetic, given: tuple[IntOrArray, ...]) -> I32:
+    """For integers; most programs hold few different ones."""
+    rows = _rows(kind, arithmetic, given)
+    rows.flags.writeable = False
+    return rows
+
+
+def _rows(kind: PopulationKind, arithmetic: Arithmetic, given: Sequence[IntOrArray]) -> I32:
+    wide = {key: np.atleast_1d(np.asarray(value, np.int64)) for key, value in zip(PARAMETERS[kind], given, strict=True)}
     if "bias_mant" in wide:
         wide["bias"] = effective_bias(wide["bias_mant"], wide["bias_exp"])
-    if p.kind.endswith("lif") or p.kind.startswith("lif"):
-        rows = _atrlif(wide) if p.kind == "atrlif" else _lif(p, wide)
-    elif p.kind in ("delta", "sigma_delta"):
+    if kind.endswith("lif") or kind.startswith("lif"):
+        rows = _atrlif(wide) if kind == "atrlif" else _lif(kind, arithmetic, wide)
+    elif kind in ("delta", "sigma_delta"):
         scale = np.minimum(wide["spike_exp"] + wide["state_exp"], 62)
         bias = wide.get("bias", np.zeros(1, np.int64))
         relu = wide.get("relu", np.zeros(1, np.int64))
         rows = [wide["vth"] << scale, bias << scale, wide["spike_exp"], wide["state_exp"], wide["cum_error"], relu]
-    elif p.kind in ("rf", "rf_iz"):
+    elif kind in ("rf", "rf_iz"):
         threshold = wide["vth"] << wide["state_exp"]
         rows = [wide["sin_decay"], wide["cos_decay"], wide["decay_bits"], wide["state_exp"], threshold]
-    elif p.kind == "rf_zero":
+    elif kind == "rf_zero":
         rows = [wide["uth"], wide["lst"], wide["lct"]]
     else:
         rows = [np.zeros(1, np.int64)]
@@ -40,11 +58,13 @@ def kernel_parameters(p: Population) -> I32:
     return np.ascontiguousarray(found[:, :1] if (found == found[:, :1]).all() else found)
 
 
-def _lif(p: Population, wide: dict[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[np.int64]]:
+def _lif(
+    kind: PopulationKind, arithmetic: Arithmetic, wide: dict[str, npt.NDArray[np.int64]]
+) -> list[npt.NDArray[np.int64]]:
     """du, dv, bias, the values that v must be above and below, theta, reset interval and offset, refractory period."""
-    high, low = ("vth_hi", "vth_lo") if p.kind == "ternary_lif" else ("vth", "vth")
+    high, low = ("vth_hi", "vth_lo") if kind == "ternary_lif" else ("vth", "vth")
     theta, lower = (np.clip(wide[key] << 6, -_FAR, _FAR) for key in (high, low))
-    reached = int(p.arithmetic.threshold == "reached")
+    reached = int(arithmetic.threshold == "reached")
     none = np.zeros(1, np.int64)
     interval = wide.get("reset_interval", np.ones(1, np.int64))
     return [

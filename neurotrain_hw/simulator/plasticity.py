@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from neurotrain_hw.simulator.line_kernel import X0, Y0, U, change_line
+from neurotrain_hw.simulator.lanes import NEURONS, choose, every, load, store
+from neurotrain_hw.simulator.line_kernel import X0, Y0, U, change_line, limited
 from neurotrain_hw.simulator.rule_tables import (
     F_COLUMNS,
     F_CONSTANT,
@@ -47,7 +48,7 @@ from neurotrain_hw.simulator.rule_tables import (
     S_SPIKED_AT,
     S_TRACES,
 )
-from neurotrain_hw.simulator.traces import close_traces, gather
+from neurotrain_hw.simulator.traces import close_traces, gather, row_of
 from neurotrain_hw.simulator.views import kernel, plain_bytes, reals, wide, words
 
 
@@ -61,10 +62,10 @@ def learn(rule_at, t, k, number):
     below = plain_bytes(rule[R_BELOW_AT], 1)
     # all synapses where values may lie outside the accumulator's range, as every product clips them: in the first
     # epoch, where weights and tags are as given, and while a tag_1 stands at -257
-    every = t == rule[R_EPOCH] or below[0] != 0
+    whole = t == rule[R_EPOCH] or below[0] != 0
     below[0] = 0
     for s in range(2):
-        gather(rule_at + (R_SIDES + s * S_COLUMNS) * 8, every)
+        gather(rule_at + (R_SIDES + s * S_COLUMNS) * 8, whole)
         close_traces(rule_at, rule_at + (R_SIDES + s * S_COLUMNS) * 8, k)
     pre_at, post_at = rule_at + R_SIDES * 8, rule_at + (R_SIDES + S_COLUMNS) * 8
     pre, post = wide(pre_at, S_COLUMNS), wide(post_at, S_COLUMNS)
@@ -78,59 +79,59 @@ def learn(rule_at, t, k, number):
         on &= ~X0
     if post[S_SPIKED] == 0:
         on &= ~Y0
-    if on == 0 and not every:
+    if on == 0 and not whole:
         return
     for q in range(rule[R_PRODUCTS]):
         product_at = rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8
         if on >> wide(product_at, Q_COLUMNS)[Q_DEPENDENCY] & 1:
-            _fill_part(product_at, pre_at, 0, rule[R_EPOCH])
-            _fill_part(product_at, post_at, 1, rule[R_EPOCH])
+            for s in range(2):
+                _fill_part(product_at, rule_at + (R_SIDES + s * S_COLUMNS) * 8, s, rule[R_EPOCH])
     # First the rows of the pre neurons whose products may reach every post neuron, by all products, then the columns
     # of the post neurons that spiked, in all other rows, by the products that a post spike gates. Where few post
     # neurons are listed, or many spiked, one of the two does all.
-    whole = rows if on & U or every else (pre[S_SPIKED] if on & X0 else 0)
+    wide_rows = rows if on & U or whole else (pre[S_SPIKED] if on & X0 else 0)
     narrow = post[S_SPIKED] if on & Y0 else 0
-    if narrow * 4 > columns:
-        whole = rows
+    if post[S_IN_ROW] and narrow * 4 > columns:
+        wide_rows = rows
     lift = 127 - math.floor(reals(rule[R_ROUNDING_AT], number + 1)[number] * 128)
     for phase in range(2):
-        first, count, gates = 0, whole, on
+        first, count, gates = 0, wide_rows, on
         mine_at, other_at, mine = pre_at, post_at, 0
         if phase == 1:
-            first, count, gates = whole, narrow, on & Y0
+            first, count, gates = wide_rows, narrow, on & Y0
             mine_at, other_at, mine = post_at, pre_at, 1
-            if whole == rows:
+            if wide_rows == rows:
                 break
-        elif post[S_IN_ROW] == 0 and columns < whole:
-            count, mine_at, other_at, mine, whole = columns, post_at, pre_at, 1, rows
+        elif post[S_IN_ROW] == 0 and columns < wide_rows:
+            count, mine_at, other_at, mine, wide_rows = columns, post_at, pre_at, 1, rows
         spiked = words(post[S_SPIKED_AT], count)
         for a in range(count):
             m = np.int64(spiked[a]) if phase == 1 else a
-            change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, every)
+            change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, whole)
 
 
 @kernel
 def _fill_part(product_at, side_at, number, epoch):
     """A product's part on a side, for the listed neurons: the factors that hang on them, the gate, and the mantissa.
 
-    It has one value, or one for each step at which the other side's neuron may have spiked.
+    It has one value, or one for each step at which the other side's neuron may have spiked. After the listed neurons
+    it is 0.
     """
-    product, side = wide(product_at, Q_COLUMNS), wide(side_at, S_COLUMNS)
-    n, live, slots, dependency = side[S_N], side[S_LIVE], product[Q_SLOTS + number], product[Q_DEPENDENCY]
-    own = words(side[S_OWN_AT], live)
-    gated, scale = dependency == number, np.int32(1 if number else product[Q_MANT])
+    product, side, zero = wide(product_at, Q_COLUMNS), wide(side_at, S_COLUMNS), every(0)
+    slots, dependency, row = product[Q_SLOTS + number], product[Q_DEPENDENCY], row_of(side[S_N])
+    gated, scale = dependency == number, every(1 if number else product[Q_MANT])
     for slot in range(0 if slots == 1 else 1, slots):
         step = slot if slots > 1 else (epoch + 1 if gated and epoch > 1 else epoch)
-        part = words(side[S_PARTS_AT] + (product[Q_PART + number] + slot * n) * 4, live)
-        for a in range(live):
-            part[a] = scale if own[a] > 0 or not gated else np.int32(0)
-        for f in range(product[Q_FACTORS]):
-            factor = wide(product[Q_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
-            constant, limit, which = factor[F_CONSTANT], factor[F_LIMIT], factor[F_WHICH]
-            if factor[F_OF] != number:
-                continue
-            read_at = side[S_HISTORY_AT] + (step * side[S_TRACES] + which) * n * 4
-            read = words(side[S_OWN_AT] if which < 0 else read_at, live)
-            for a in range(live):
-                value = np.int64(min(read[a], np.int32(1)) if which < 0 else read[a]) + constant
-                part[a] = np.int32(part[a] * np.int32(min(max(value, -limit), limit - 1)))
+        part_at = side[S_PARTS_AT] + (product[Q_PART + number] + slot * row) * 4
+        for i in range(0, side[S_LIVE] * 4, NEURONS * 4):
+            spiked = load(side[S_OWN_AT] + i) > zero
+            part = choose(spiked, scale, zero) if gated else scale
+            for f in range(product[Q_FACTORS]):
+                factor = wide(product[Q_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
+                if factor[F_OF] == number:
+                    read = choose(spiked, every(1), zero)
+                    if factor[F_WHICH] >= 0:
+                        read = load(side[S_HISTORY_AT] + (step * side[S_TRACES] + factor[F_WHICH]) * row * 4 + i)
+                    part = part * limited(read, factor[F_CONSTANT], factor[F_LIMIT])
+            store(part_at + i, part)
+        store(part_at + side[S_LIVE] * 4, zero)

@@ -18,6 +18,8 @@ from neurotrain_hw.simulator.state import State
 _EVENT_ROOM = 1 << 14
 _ONES_ONLY = ("lif", "lif_reset", "lif_refractory", "atrlif", "rf", "rf_iz")
 
+FACTORS = ("y1", "y2", "y3")
+
 Wanted = frozenset[tuple[str, str]]
 
 
@@ -27,7 +29,7 @@ def parse_record(program: Program, record: Collection[str]) -> Wanted:
     for name in record:
         population, _, variable = name.rpartition(".")
         found = program.population(population)
-        known = ["spikes", *STATES[found.kind], *(("y1", "y2") if found.modulator else ())]
+        known = ["spikes", *STATES[found.kind], *(FACTORS if found.modulator else ())]
         if variable not in known:
             raise UnknownNameError("recordable variable", variable, known, where=f"population '{population}'")
         out.add((population, variable))
@@ -51,19 +53,21 @@ class _Spikes:
             values = None if bool(np.all(values[:used] == 1)) else _taken(values, used)
         return EventStream.of_valid(pointer, _taken(self.neurons, used), self.n, values)
 
-    def renew(self) -> None:
-        """Room again where a long list was handed out."""
-        if not self.neurons.flags.writeable:
+    def renew(self) -> bool:
+        """Room again where a long list was handed out; whether one was."""
+        neurons, values = not self.neurons.flags.writeable, self.values is not None and not self.values.flags.writeable
+        if neurons:
             self.neurons = _room(self.n)
-        if self.values is not None and not self.values.flags.writeable:
+        if values:
             self.values = _room(self.n)
+        return neurons or values
 
 
 class Recording:
     """Room for runs of `steps` steps, one after the other, to record the wanted variables of a state in.
 
-    `events` (recorded populations, E_COLUMNS) and `probes` (variables, B_COLUMNS) are what the kernels write to. What
-    inputs send need not be recorded: it is known.
+    `events` (recorded populations, E_COLUMNS) and `probes` (variables, B_COLUMNS) are what the kernels write to, `run`
+    (X_COLUMNS,) at `run_at` is what the step loop is told. What inputs send need not be recorded: it is known.
     """
 
     def __init__(self, program: Program, state: State, wanted: Wanted, steps: int) -> None:
@@ -74,6 +78,7 @@ class Recording:
             _Spikes(p.name, p.n, _room(p.n), None if p.kind in _ONES_ONLY else _room(p.n))
             for p in (program.populations[k] for k in numbers)
         ]
+        self._lists_moved = True
         self.events = np.zeros((len(numbers), t.E_COLUMNS), np.int64)
         self.events[:, t.E_POPULATION_AT] = [state.population_at(k) for k in numbers]
         self._variables = self._wanted_variables()
@@ -85,14 +90,18 @@ class Recording:
             np.int64,
         ).reshape(-1, t.B_COLUMNS)  # fmt: skip
 
+        self.run = _run_row(state, self.events, self.probes)
+        self.run_at = address(self.run)
+
     def begin(self) -> None:
         """Room for the next run; what the last one recorded stays as it is."""
         self._pointers = np.zeros((len(self._lists), self.steps + 1), np.int64)
         self.events[:, t.E_POINTER_AT] = address(self._pointers) + np.arange(len(self._lists)) * (8 * (self.steps + 1))
         self.events[:, t.E_USED] = 0
         for spikes in self._lists:
-            spikes.renew()
-        self._point()
+            self._lists_moved |= spikes.renew()
+        if self._lists_moved:
+            self._point()
         if len(self.probes):
             self._table = np.empty((self.steps, self._starts[-1]), np.int32)
             self.probes[:, t.B_INTO_AT] = address(self._table) + np.array(self._starts[:-1]) * 4
@@ -113,27 +122,51 @@ class Recording:
         return {p.name: found[p.name] for p in self.program.populations if p.name in found}
 
     def states(self) -> dict[str, I32]:
-        """The recorded variables, int32 (steps, n) each; M becomes y1 = max(M, 0) and y2 = max(-M, 0)."""
+        """The recorded variables, int32 (steps, n) each; y1, y2 and y3 are the halves of M, after what is beside it."""
         out: dict[str, I32] = {}
         for k, (name, variable) in enumerate(self._variables):
             found = np.ascontiguousarray(self._table[:, self._starts[k] : self._starts[k + 1]])
             parts = {variable: found}
             if variable == "third":
-                parts = {"y1": np.maximum(found, 0), "y2": np.maximum(-found, 0)}
+                halves, first = {0: np.maximum(found, 0), 1: np.maximum(-found, 0)}, self._first_half(name)
+                parts = {y: halves.get(v - first, np.zeros_like(found)) for v, y in enumerate(FACTORS) if v >= first}
+            elif variable == "beside":
+                parts = {"y1": found}
             out |= {f"{name}.{part}": value for part, value in parts.items() if (name, part) in self.wanted}
         return out
 
     def _wanted_variables(self) -> Sequence[tuple[str, str]]:
-        """The state variables to record, in a fixed order; y1 and y2 are both read from the third factor."""
-        third = {(name, "third") for name, variable in self.wanted if variable in ("y1", "y2")}
-        return sorted({(n, v) for n, v in self.wanted if v not in ("spikes", "y1", "y2")} | third)
+        """The state variables to record, in a fixed order; y1, y2 and y3 are read from what forms them."""
+        read = {
+            (name, "beside" if variable == "y1" and self._first_half(name) else "third")
+            for name, variable in self.wanted
+            if variable in FACTORS
+        }
+        return sorted({(n, v) for n, v in self.wanted if v not in ("spikes", *FACTORS)} | read)
+
+    def _first_half(self, name: str) -> int:
+        """Which of the factors is max(M, 0): y1, or y2 where y1 travels beside it."""
+        modulator = self.program.population(name).modulator
+        return int(modulator is not None and modulator.beside != "nothing")
 
     def _point(self) -> None:
         """Tell the kernels where the lists lie."""
+        self._lists_moved = False
         for row, spikes in zip(self.events, self._lists, strict=True):
             row[t.E_N], row[t.E_ROOM] = spikes.n, spikes.neurons.size
             row[t.E_NEURON_AT] = address(spikes.neurons)
             row[t.E_VALUE_AT] = 0 if spikes.values is None else address(spikes.values)
+
+
+def _run_row(state: State, events: I64, probes: I64) -> I64:
+    row = np.zeros(t.X_COLUMNS, np.int64)
+    populations, connections = state.layout.shape
+    row[t.X_POPULATIONS], row[t.X_POPULATIONS_AT] = populations, state.at
+    row[t.X_CONNECTIONS], row[t.X_CONNECTIONS_AT] = connections, state.population_at(populations)
+    row[t.X_SPIKES], row[t.X_SPIKES_AT] = len(events), address(events)
+    row[t.X_PROBES], row[t.X_PROBES_AT] = len(probes), address(probes)
+    row[t.X_SCRATCH_AT] = state.scratch_at
+    return row
 
 
 def _room(n: int) -> I32:

@@ -19,9 +19,9 @@ I64 = npt.NDArray[np.int64]
 class Plastic(NamedTuple):
     """State of the learning connections, one after the other.
 
-    `w`, `tag_1`, `tag_2` int32 per synapse, row by row of pre neuron; `x` (2 per pre neuron), `y` (3 per post neuron)
-    traces; `tx`, `ty` spike times within the epoch; `below` uint8 per rule: whether a tag_1 stands at -257, below what
-    the accumulator holds.
+    `w`, `tag_1`, `tag_2` int32 per synapse, in rows of `row_length` words for each pre neuron; `x` (2 per pre neuron),
+    `y` (3 per post neuron) traces; `tx`, `ty` spike times within the epoch; `below` uint8 per rule: whether a tag_1
+    stands at -257, below what the accumulator holds.
     """
 
     w: I32
@@ -69,7 +69,7 @@ class RuleMemory:
             row[r.R_BELOW_AT], row[r.R_COUNTS_AT] = address(plastic.below) + number, address(counts[number])
             for column, size in sizes:
                 row[column], at = at, at + size * 4
-            starts = [synapse + pre_n * post_n, pre + pre_n, post + post_n]
+            starts = [synapse + pre_n * int(row[r.R_ROW]), pre + pre_n, post + post_n]
 
     def feed(self, numbers: RandomNumbers, third: I32) -> None:
         """Point to the random numbers and given third factors (rules, 3, steps or 0, n) of a stretch of steps."""
@@ -86,9 +86,11 @@ class RuleMemory:
     def _rooms(self, tables: r.RuleTables, number: int) -> list[tuple[int, int]]:
         """Columns that point to room to work in, with its size in words."""
         row = tables.rules[number]
-        found = [(r.R_LINE_AT, 8 * max(int(row[r.R_PRE_N]), int(row[r.R_POST_N])))]
+        products, longest = int(row[r.R_PRODUCTS]), r.padded(max(int(row[r.R_PRE_N]), int(row[r.R_POST_N])))
+        # an even number of words first: the next are read in pairs
+        found = [(r.R_READY_AT, 2 * (3 + r.Y_COLUMNS * products)), (r.R_LINE_AT, (6 + products) * longest)]
         for k, side in enumerate(sides_of(row)):
-            n = int(side[r.S_N])
+            n = r.part_length(int(side[r.S_N]))
             sizes = {
                 r.S_LIST_AT: n, r.S_REST_AT: n, r.S_SPIKED_AT: n, r.S_OWN_AT: n,
                 r.S_HISTORY_AT: (int(row[r.R_EPOCH]) + 2) * int(side[r.S_TRACES]) * n,

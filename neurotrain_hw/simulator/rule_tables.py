@@ -14,6 +14,7 @@ from neurotrain_hw.rules.language import parse_sum
 from neurotrain_hw.rules.sums import WIDTH_BITS, Factor, Product
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.arithmetic import split_impulse
+from neurotrain_hw.simulator.lanes import NEURONS
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -30,11 +31,11 @@ PRE, POST, VALUES = range(3)
 
 # a rule: what it is, its memory, and two sides
 (
-    R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
-    R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_ROUNDING_AT, R_GIVEN_AT,
-    R_GIVEN_STEP, R_GIVEN_TRACE,
-) = range(21)  # fmt: skip
-R_SIDES = 21
+    R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_ROW, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
+    R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_READY_AT,
+    R_ROUNDING_AT, R_GIVEN_AT, R_GIVEN_STEP, R_GIVEN_TRACE,
+) = range(23)  # fmt: skip
+R_SIDES = 23
 # the pre and the post side of a rule
 (
     S_N, S_TRACES, S_FULL, S_WHOLE, S_KEEPS, S_TRACES_AT, S_TIMES_AT, S_DECAY_AT, S_IMPULSE_AT, S_DRAWN_DECAY_AT,
@@ -46,6 +47,9 @@ R_COLUMNS = R_SIDES + 2 * S_COLUMNS
 # products and their factors; Q_PART and Q_SLOTS of the pre side, then of the post side
 Q_TARGET, Q_DEPENDENCY, Q_MANT, Q_EXP, Q_SHIFT, Q_SYNAPTIC, Q_FACTORS, Q_FACTORS_AT, Q_PART, Q_SLOTS = *range(9), 10
 Q_COLUMNS = 12
+# a product that is ready to be added to a line
+Y_PART_AT, Y_SCALE, Y_DOWN, Y_UP, Y_FACTORS, Y_FACTORS_AT = range(6)
+Y_COLUMNS = 6
 F_OF, F_WHICH, F_CONSTANT, F_SIGN, F_LIMIT = range(5)
 F_COLUMNS = 5
 
@@ -93,6 +97,24 @@ def build_rule_tables(connections: Sequence[Connection]) -> RuleTables:
     return tables
 
 
+def padded(n: int) -> int:
+    """The next multiple of the number of lanes."""
+    return -(-n // NEURONS) * NEURONS
+
+
+def part_length(n: int) -> int:
+    """Words from one row of a side's tables to the next: a line may begin at any neuron, and ends with full lanes."""
+    return padded(n) + NEURONS
+
+
+def row_length(n_post: int) -> int:
+    """Words from one pre neuron's weights (or tags) to the next one's: an odd number of cache lines.
+
+    Weights of one post neuron would else fall into few sets of the cache, and drive each other out.
+    """
+    return 16 * (padded(n_post) // 16 | 1)
+
+
 def sides_of(row: I64) -> I64:
     """The pre and the post side of a rule, int64 (2, S_COLUMNS), a view of its row."""
     return row[R_SIDES:].reshape(2, S_COLUMNS)
@@ -104,6 +126,7 @@ def _fill_rule(
     row = tables.rules[number]
     row[R_EPOCH], row[R_THIRD], row[R_SIGN] = rule.t_epoch, rule.kind == "3f", SIGNS[c.sign_mode or "mixed"]
     row[R_POST_N], row[R_PRE_N] = c.weights.shape
+    row[R_ROW] = row_length(c.weights.shape[0])
     row[R_PERIOD], row[R_PRODUCTS] = _period(rule, c.name), len(products)
     for target, product in products:
         row[R_TARGETS] |= 1 << target
@@ -132,7 +155,7 @@ def _divide_parts(rule: I64, rows: I64, products: list[tuple[int, Product]]) -> 
         for row, (_, product) in zip(rows, products, strict=True):
             row[Q_SLOTS + k] = _slots(product, k, int(rule[R_EPOCH]))
             row[Q_PART + k] = side[S_PARTS]
-            side[S_PARTS] += row[Q_SLOTS + k] * side[S_N]
+            side[S_PARTS] += row[Q_SLOTS + k] * part_length(int(side[S_N]))
             side[S_FULL] |= _always(product, k)
 
 

@@ -17,10 +17,11 @@ from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import advance_frozen, advance_learning
-from neurotrain_hw.simulator.layout import I32, I64, build_layout
+from neurotrain_hw.simulator.kernels import advance, learn_address
+from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
+from neurotrain_hw.simulator.rule_tables import row_length
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.snapshot import Snapshot, read_snapshot, write_snapshot
 from neurotrain_hw.simulator.state import State
@@ -128,14 +129,18 @@ class Session:
             self._recording = Recording(program, state, self._record, steps)
         recording = self._recording
         recording.begin()
-        run = _run_row(state, recording, before)
+        recording.run[t.X_OFFSET] = before
+        if len(self._layout.rules.rules):
+            recording.run[t.X_PLASTIC_AT] = address(state.plastic.w)
+            recording.run[t.X_RULES_AT] = address(state.rules.rows)
         if learning:
             state.rules.feed(self._streams.draw(before + 1, last), third)
-        advance = advance_learning if learning else advance_frozen
         done = before + 1
-        with nullcontext() if advance.overloads else announced():
+        ready = advance.overloads and (not learning or learn_address.cache_info().currsize)
+        with nullcontext() if ready else announced():
+            recording.run[t.X_LEARN_AT] = learn_address() if learning else 0
             while done <= last:
-                done = advance(address(run), done, last)
+                done = advance(recording.run_at, done, last)
                 if done <= last:
                     recording.grow()
         state.step = last
@@ -191,8 +196,9 @@ class Session:
         for c in self.program.connections:
             if c.plasticity is not None:
                 n_post, n_pre = c.weights.shape
-                out[c.name] = flat[start : start + n_post * n_pre].reshape(n_pre, n_post).T.copy()
-                start += n_post * n_pre
+                size = n_pre * row_length(n_post)
+                out[c.name] = flat[start : start + size].reshape(n_pre, -1)[:, :n_post].T.copy()
+                start += size
         return out
 
     def _traces(self) -> dict[str, I32]:
@@ -228,16 +234,3 @@ def _heard(program: Program, name: str, stream: EventStream | None, steps: int) 
         if array is not None:
             array.flags.writeable = False
     return EventStream.of_valid(pointer, neurons, stream.n, values)
-
-
-def _run_row(state: State, recording: Recording, before: int) -> I64:
-    """What the step loop is told, int64 (X_COLUMNS,)."""
-    row = np.empty(t.X_COLUMNS, np.int64)
-    populations, connections = state.layout.shape
-    row[t.X_POPULATIONS], row[t.X_POPULATIONS_AT] = populations, state.at
-    row[t.X_CONNECTIONS], row[t.X_CONNECTIONS_AT] = connections, state.population_at(populations)
-    row[t.X_SPIKES], row[t.X_SPIKES_AT] = len(recording.events), address(recording.events)
-    row[t.X_PROBES], row[t.X_PROBES_AT] = len(recording.probes), address(recording.probes)
-    row[t.X_SCRATCH_AT], row[t.X_PLASTIC_AT] = state.scratch_at, address(state.plastic.w)
-    row[t.X_OFFSET], row[t.X_RULES_AT] = before, address(state.rules.rows)
-    return row

@@ -16,7 +16,7 @@ from neurotrain_hw.simulator.layout import ALIGN, I32, I64, Layout, block_starts
 from neurotrain_hw.simulator.rule_memory import Plastic, RuleMemory, start_plastic
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
 
-_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES]
+_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES, t.P_THIRDS]
 """Columns of the populations' table that change during a run and hold no addresses."""
 
 
@@ -48,18 +48,23 @@ class State:
             table[first:].reshape(-1, t.C_COLUMNS),
         )
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
-        self._begin(table, plastic)
+        self._learn_from(plastic)
+        self._begin(table)
 
     def reset(self, plastic: tuple[I32, I32, I32]) -> None:
         """Back to step 0, with these initial weights and tags."""
         self.step = 0
         self._room[:] = 0
         self.learning[:] = 0
-        self._begin(self._block("table", np.int64), plastic)
+        if len(self.learning):
+            self._learn_from(plastic)
+        self._begin(self._block("table", np.int64))
 
-    def _begin(self, table: I64, plastic: tuple[I32, I32, I32]) -> None:
+    def _learn_from(self, plastic: tuple[I32, I32, I32]) -> None:
         self.plastic = start_plastic(self.layout.rules, plastic)
         self.rules = RuleMemory(self.layout.rules, self.plastic, self.learning)
+
+    def _begin(self, table: I64) -> None:
         table[:] = self._table
         for offset, values in self.layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values

@@ -9,6 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurotrain_hw.simulator.lanes import (
+    NEURONS,
+    choose,
+    count_bits,
+    differ,
+    every,
+    load,
+    load_some,
+    lowest_bit,
+    mask_bits,
+    store,
+    store_some,
+)
+from neurotrain_hw.simulator.learning_lanes import decayed, least, most
 from neurotrain_hw.simulator.rule_tables import (
     R_COUNTS_AT,
     R_EPOCH,
@@ -40,8 +54,8 @@ from neurotrain_hw.simulator.rule_tables import (
     S_WHOLE,
 )
 from neurotrain_hw.simulator.tables import (
-    BLOCK,
     P_ACTIVE_AT,
+    P_BESIDE_AT,
     P_COLUMNS,
     P_MODULATED,
     P_SENDING,
@@ -79,67 +93,72 @@ def see_spikes(rule_at, pre_at, post_at, t, k):
 
 @kernel
 def _take_third(rule, side, post, k):
-    """y1, y2 and y3 as the post neurons form them (M as max(M, 0) and max(-M, 0)), as they are given, or 0."""
-    n, modulated, given = side[S_N], post[P_MODULATED] != 0, rule[R_GIVEN_AT] != 0
+    """y1, y2 and y3 as the post neurons form them, as they are given, or 0.
+
+    They form max(M, 0) and max(-M, 0), as y1 and y2, or as y2 and y3 where something else travels beside M.
+    """
+    n, modulated, zero = side[S_N], post[P_MODULATED] != 0, every(0)
+    half = 1 if post[P_BESIDE_AT] != 0 else 0
     for v in range(3):
-        trace = words(side[S_TRACES_AT] + v * n * 4, n)
-        if modulated and v < 2:
-            third, sign = words(post[P_THIRD_AT], n), np.int32(1 if v == 0 else -1)
-            for i in range(n):
-                trace[i] = max(np.int32(third[i] * sign), np.int32(0))
-        elif given and not modulated:
-            values = words(rule[R_GIVEN_AT] + v * rule[R_GIVEN_TRACE] + k * rule[R_GIVEN_STEP], n)
-            for i in range(n):
-                trace[i] = values[i]
-        else:
-            for i in range(n):
-                trace[i] = 0
+        from_at = post[P_BESIDE_AT] if v < half else (post[P_THIRD_AT] if v < half + 2 else 0)
+        if not modulated:
+            from_at = rule[R_GIVEN_AT] + v * rule[R_GIVEN_TRACE] + k * rule[R_GIVEN_STEP] if rule[R_GIVEN_AT] else 0
+        for i in range(0, n, NEURONS):
+            value = load_some(from_at + i * 4, n - i) if from_at != 0 else zero
+            if modulated and v >= half:
+                value = most(value if v == half else zero - value, zero)
+            store_some(side[S_TRACES_AT] + (v * n + i) * 4, value, n - i)
 
 
 @kernel
-def gather(side_at, every):
+def gather(side_at, whole):
     """List the neurons with a trace that is not 0 or a spike in this epoch, those that spiked first; or all.
 
     A side whose neurons lie side by side in memory (S_WHOLE) lists all of them, in order (S_IN_ROW), once a quarter
     is due. S_SPIKED_AT holds where in the list those that spiked are.
     """
     side = wide(side_at, S_COLUMNS)
-    n, full = side[S_N], every or side[S_FULL] != 0
-    live_at, rest_at, times_at = side[S_LIST_AT], side[S_REST_AT], side[S_TIMES_AT]
-    live, rest, spiked = words(live_at, n), words(rest_at, n), words(side[S_SPIKED_AT], n)
-    first = others = 0
-    for start in range(0, n, BLOCK):
-        count = min(BLOCK, n - start)
-        times, some = words(times_at + start * 4, count), words(side[S_OWN_AT], count)
-        found = np.int32(0)
-        for i in range(count):
-            some[i] = times[i]
-            found = np.int32(found | times[i])
-        for v in range(side[S_TRACES]):
-            trace = words(side[S_TRACES_AT] + (v * n + start) * 4, count)
-            for i in range(count):
-                some[i] |= trace[i]
-                found = np.int32(found | trace[i])
-        if found == 0 and not full:
-            continue
-        for i in range(count):
-            now = times[i] > 0
-            live[first] = rest[others] = start + i
-            first += now
-            others += (some[i] != 0 or full) and not now
-    total = first + others
-    side[S_SPIKED], side[S_IN_ROW], side[S_LIVE] = first, side[S_WHOLE] != 0 and (full or total * 4 > n), total
+    n, full, zero = side[S_N], whole or side[S_FULL] != 0, every(0)
+    live_at, rest_at, kinds = side[S_LIST_AT], side[S_REST_AT], side[S_TRACES]
+    first_at, others_at = live_at, rest_at
+    for i in range(0, n, NEURONS):
+        times = load_some(side[S_TIMES_AT] + i * 4, n - i)
+        found = times
+        for v in range(kinds):
+            found = found | load_some(side[S_TRACES_AT] + (v * n + i) * 4, n - i)
+        spiked = mask_bits(times > zero)
+        others = ((1 << min(n - i, NEURONS)) - 1 if full else mask_bits(differ(found, zero))) & ~spiked
+        while spiked != 0:
+            words(first_at, 1)[0] = i + lowest_bit(spiked)
+            first_at, spiked = first_at + 4, spiked & (spiked - 1)
+        while others != 0:
+            words(others_at, 1)[0] = i + lowest_bit(others)
+            others_at, others = others_at + 4, others & (others - 1)
+    first, rest = (first_at - live_at) // 4, (others_at - rest_at) // 4
+    side[S_SPIKED], side[S_LIVE] = first, first + rest
+    side[S_IN_ROW] = side[S_WHOLE] != 0 and (full or (first + rest) * 4 > n)
+    live, others, spiked = words(live_at, n), words(rest_at, rest), words(side[S_SPIKED_AT], first)
+    for a in range(first):
+        spiked[a] = live[a] if side[S_IN_ROW] else a
     if side[S_IN_ROW]:
-        for a in range(first):
-            spiked[a] = live[a]
+        side[S_LIVE] = n
         for i in range(n):
             live[i] = i
-        side[S_LIVE] = n
     else:
-        for a in range(first):
-            spiked[a] = a
-        for a in range(others):
-            live[first + a] = rest[a]
+        for a in range(rest):
+            words(first_at + a * 4, 1)[0] = others[a]
+
+
+@inlined
+def padded(n):
+    """The next multiple of the number of lanes."""
+    return (n + NEURONS - 1) & -NEURONS
+
+
+@inlined
+def row_of(n):
+    """Entries from one row of a side's table to the next, as in `rule_tables.part_length`."""
+    return padded(n) + NEURONS
 
 
 @kernel
@@ -149,42 +168,40 @@ def close_traces(rule_at, side_at, k):
     S_HISTORY_AT: int32 (epoch + 2, traces, n): at the steps 0 to epoch, and at the neuron's own spike.
     Formulas: `arithmetic.decay_trace`, `.add_impulse`.
     """
-    rule, side = wide(rule_at, R_SIDES), wide(side_at, S_COLUMNS)
-    n, live, kinds, epoch = side[S_N], side[S_LIVE], side[S_TRACES], rule[R_EPOCH]
-    index, own, times = words(side[S_LIST_AT], live), words(side[S_OWN_AT], live), words(side[S_TIMES_AT], n)
-    for a in range(live):
-        own[a] = times[index[a]]
-        times[index[a]] = 0
+    rule, side, zero, most_of = wide(rule_at, R_SIDES), wide(side_at, S_COLUMNS), every(0), every(127)
+    n, kinds, epoch, row = side[S_LIVE], side[S_TRACES], rule[R_EPOCH], row_of(side[S_N]) * 4
+    index, times_at, own_at = words(side[S_LIST_AT], n), side[S_TIMES_AT], side[S_OWN_AT]
+    own = words(own_at, n)
+    for a in range(n):
+        time = words(times_at + index[a] * 4, 1)
+        own[a], time[0] = time[0], 0
+    store(own_at + n * 4, zero)
     decays, impulses = reals(side[S_DECAY_AT], kinds), wide(side[S_IMPULSE_AT], 2 * kinds)
     random, drawn = reals(side[S_DRAWN_DECAY_AT], k + 1)[k], wide(side[S_DRAWN_IMPULSE_AT], k + 1)[k]
-    updates = np.int32(0)
+    updates = 0
     for v in range(kinds):
-        decay, step_at = decays[v], side[S_HISTORY_AT] + v * n * 4
+        decay, at, trace_at = decays[v], side[S_HISTORY_AT] + v * row, side[S_TRACES_AT] + v * side[S_N] * 4
         if decay == 0.0 and impulses[2 * v] == 0 and impulses[2 * v + 1] == 0:
             continue  # it is 0, and so is its history
-        trace, before = words(side[S_TRACES_AT] + v * n * 4, n), words(step_at, live)
-        size = np.int32(impulses[2 * v] + (1 if drawn < impulses[2 * v + 1] else 0))
-        for a in range(live):
-            before[a] = trace[index[a]]
-        for a in range(live):
-            updates = np.int32(updates + np.int32(before[a] != 0 or own[a] != 0))
-        for step in range(1, epoch + 1):
-            before, after = words(step_at, live), words(step_at + kinds * n * 4, live)
-            step_at += kinds * n * 4
-            for a in range(live):
-                exact = decay * before[a]
-                whole = np.int32(exact)
-                whole = np.int32(whole - np.int32(whole > exact))
-                value = np.int32(whole + np.int32(random < exact - whole))
-                after[a] = _lifted(value, size) if own[a] == np.int32(step) else value
+        size, before = every(impulses[2 * v] + (1 if drawn < impulses[2 * v + 1] else 0)), words(at, n)
+        for a in range(n):
+            before[a] = words(trace_at + index[a] * 4, 1)[0]
+        store(at + n * 4, zero)
+        for i in range(0, n * 4, NEURONS * 4):
+            times, value = load(own_at + i), load(at + i)
+            updates += count_bits(mask_bits(differ(times | value, zero)))
+            for step in range(1, epoch + 1):
+                value = decayed(value, decay, random)
+                value = choose(differ(times, every(step)), value, least(most(value + size, zero), most_of))
+                store(at + step * kinds * row + i, value)
         if side[S_KEEPS]:
-            after = words(step_at, live)
-            for a in range(live):
-                trace[index[a]] = after[a]
+            after = words(at + epoch * kinds * row, n)
+            for a in range(n):
+                words(trace_at + index[a] * 4, 1)[0] = after[a]
         if epoch > 1:
-            at_spike, every_step = words(step_at + kinds * n * 4, live), words(side[S_HISTORY_AT], 1 << 40)
-            for a in range(live):
-                at_spike[a] = every_step[(own[a] * kinds + v) * n + a]
+            at_spike = words(at + (epoch + 1) * kinds * row, n)
+            for a in range(n):
+                at_spike[a] = words(at + own[a] * kinds * row + a * 4, 1)[0]
     wide(rule[R_COUNTS_AT], 5)[L_TRACES] += updates
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 from numba.np import arrayobj
@@ -45,6 +46,21 @@ def _view_of(item: Any, name: str) -> Any:
     # Numba fixes the names of the arguments that it sees, and the cached code knows the function by its name
     typed.__name__ = typed.__qualname__ = name
     return intrinsic(typed)
+
+
+@intrinsic
+def call(typing_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+    """Call the compiled C function at an address, void of five int64."""
+    del typing_context, address, a, b, c, d, e
+
+    def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        del signature
+        word = ir.IntType(64)
+        function = ir.FunctionType(ir.VoidType(), [word] * 5).as_pointer()
+        builder.call(builder.inttoptr(values[0], function), values[1:])
+        return context.get_dummy_value()
+
+    return types.none(*[types.int64] * 6), make
 
 
 signed_bytes = _view_of(types.int8, "signed_bytes")

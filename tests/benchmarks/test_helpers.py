@@ -31,6 +31,17 @@ def test_rates_are_those_of_the_median_the_slowest_and_the_fastest_call() -> Non
     assert timing.Timed([2.0, 1.0, 4.0]).per_second(10, 2) == "5.00 (2.50 to 10.00)"
 
 
+def test_ratios_are_medians_over_turns_in_which_both_ran() -> None:
+    """A machine that is slow in one turn is slow for both."""
+    ours, theirs = timing.Timed(turns=[1.0, 9.0, 2.0]), timing.Timed(turns=[3.0, 27.0, 10.0])
+    assert ours.times_faster(theirs) == 3.0
+    timed = timing.in_turns({"a": lambda: None, "b": lambda: None}, 3, least_s=0.001)
+    assert [len(timed[name].turns) for name in "ab"] == [3, 3]
+    assert all(
+        min(timed[name].seconds) <= turn <= max(timed[name].seconds) for name in "ab" for turn in timed[name].turns
+    )
+
+
 def test_lava_rate_leaves_out_what_short_and_long_runs_have_in_common() -> None:
     case = Case("", cases.pair_stdp(4, 3), {}, 10, lava_short=100, lava_long=600)
     timed = {"short": timing.Timed([3.0, 5.0, 2.0]), "long": timing.Timed([13.0, 7.0, 12.0])}

@@ -21,6 +21,13 @@ def test_list_shows_every_rule_and_what_runs_it() -> None:
     assert re.search(r"decolle.*nothing yet", result.stdout)
 
 
+def test_list_marks_rules_whose_third_factor_comes_from_outside() -> None:
+    lines = runner.invoke(app, ["list"]).stdout.splitlines()
+    (line,) = [line for line in lines if "reward-stdp " in line]
+    assert "simulator, lava *" in line and "host" in line
+    assert any(line.startswith("* ") and "third_factors" in line for line in lines)
+
+
 def test_list_as_json() -> None:
     rows = {row["rule"]: row for row in json.loads(runner.invoke(app, ["list", "--json"]).stdout)}
     assert rows["bptt"]["memory"] == "linear" and rows["eprop"]["memory"] == "constant"
@@ -33,10 +40,28 @@ def test_show_gives_equation_sums_and_needs() -> None:
     assert "tag_1" in result.stdout and "weight transport" in result.stdout
 
 
+def test_show_tells_who_computes_the_signal_and_what_is_approximate() -> None:
+    shown = " ".join(runner.invoke(app, ["show", "decolle"]).stdout.split())
+    assert "network: further neurons on the chip, and the program of the post neuron" in shown
+    assert "it must be given from outside (`third_factors` of simulate)" in shown
+    assert "nothing yet (its synapses alone: the simulator, with y1..y3 given from outside)" in shown
+    assert "Approximate: In 7-bit traces the difference x1 - x2 is coarse" in shown
+    assert "1 mul, 1 add, and 1 mul, 2 add for each output" in shown
+
+
+def test_show_counts_the_state_of_a_rule_for_a_processor() -> None:
+    shown = " ".join(runner.invoke(app, ["show", "eprop-alif-filtered"]).stdout.split())
+    assert "a processor on the chip, which visits every synapse in software" in shown
+    assert "32, of these threshold eligibility 16, filtered eligibility 16" in shown
+    assert "step: 6 mul, 4 add" in shown
+
+
 def test_show_as_json_is_the_file_with_its_needs() -> None:
     document = json.loads(runner.invoke(app, ["show", "pair-stdp", "--json"]).stdout)
     assert document["dw"] == "2^-2*y0*x1 - 2^-2*x0*y1"
     assert document["needs"]["pre_traces"] == ["x1"]
+    assert document["needs"]["bits_per"] == {"synapse": 0, "pre": 7, "post": 7}
+    assert document["status"] == "simulator, lava"
 
 
 def test_check_reads_a_text_and_points_at_a_fault() -> None:

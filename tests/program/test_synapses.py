@@ -256,3 +256,14 @@ def test_faults_are_found_on_both_sides_of_a_chunk() -> None:
             wrong[at] = wrong[at - 1]
             with pytest.raises(ValueRangeError, match="not in order"):
                 check_sparse(replace(rows, post=wrong), "mixed", 8, "here")
+
+
+def test_weights_in_the_chips_form_cannot_be_written_to() -> None:
+    """Compiled kernels trust the indices that were checked."""
+    dense, sparse = np.array([[5, 6], [7, 8]]), np.array([[1, 0], [0, 1]])
+    packed = pack_weights(dense, "mixed", 8)
+    rows = sparse_weights(sparse, "mixed", 8, np.array([[1, 0], [0, 2]]))
+    for array in (packed.data, rows.pointer, rows.post, rows.mantissa, rows.delay):
+        assert array is not None
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 9

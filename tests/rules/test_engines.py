@@ -73,6 +73,35 @@ def test_all_learn_the_same_in_lava(names: list[str], lava_python: Path) -> None
         np.testing.assert_array_equal(ours.weights[f"{name}.learns"], theirs.weights[f"{name}.learns"], err_msg=name)
 
 
+def test_direct_feedback_reaches_every_hidden_layer(lava_python: Path) -> None:
+    rng, rule = np.random.default_rng(9), load_rule("dfa")
+    layers = {"in": IN, "first": HIDDEN, "second": HIDDEN, "out": OUT}
+    connections = [
+        _connect(f"{pre}-{post}", pre, post, rng.integers(20, 90, (layers[post], layers[pre])), plasticity)
+        for pre, post, plasticity in (
+            ("in", "first", rule.plasticity(rng_seed=1)), ("first", "second", rule.plasticity(rng_seed=2)),
+            ("second", "out", None),
+        )
+    ]  # fmt: skip
+    connections += [
+        _connect(f"back-{post}", "out", post, rng.integers(-60, 60, (HIDDEN, OUT)), port="signal")
+        for post in ("first", "second")
+    ]
+    populations = (
+        Population("in", "input", (IN,)), Population("target", "input", (OUT,)),
+        Population("first", "lif", (HIDDEN,), LIF, FEEDBACK["box"]),
+        Population("second", "lif", (HIDDEN,), LIF, FEEDBACK["box"]), Population("out", "lif", (OUT,), LIF, ERROR),
+    )  # fmt: skip
+    program = Program("dfa", populations, tuple(connections))
+    data = {"in": rng.random((STEPS, IN)) < 0.35, "target": np.full((STEPS, OUT), 60)}
+    inputs = {k: EventStream.from_dense(v.astype(np.int32)) for k, v in data.items()}
+    ours = simulate(program, inputs, steps=STEPS)
+    theirs = lava.simulate(program, inputs, steps=STEPS, python=lava_python)
+    for name in ("in-first", "first-second"):
+        assert (ours.weights[name] != program.connection(name).weights).sum() > 3
+        np.testing.assert_array_equal(ours.weights[name], theirs.weights[name], err_msg=name)
+
+
 Parts = tuple[Program, dict[str, EventStream], dict[str, npt.NDArray[np.int32]]]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurotrain_hw.errors import RuleSyntaxError
-from neurotrain_hw.rules import Factor, Product, SumOfProducts, parse_sum
+from neurotrain_hw.errors import RuleSyntaxError, ValueRangeError
+from neurotrain_hw.rules import WIDTH_BITS, Factor, Product, SumOfProducts, parse_sum
 
 
 def test_pair_stdp_reads_as_two_products() -> None:
@@ -128,6 +130,107 @@ def test_the_canonical_text_reads_back_as_the_same_sum(seed: int) -> None:
     assert str(parse_sum(str(meant))) == str(meant)
 
 
+_FACTORS = st.one_of(
+    st.builds(Factor, st.sampled_from(sorted(WIDTH_BITS)), st.just(0)),
+    st.builds(Factor, st.sampled_from(sorted(WIDTH_BITS)), st.integers(-1023, 1023)),
+    st.builds(Factor, st.sampled_from("wdt"), st.integers(-1023, 1023), st.just(True)),
+)
+
+
+@st.composite
+def _sums(draw: st.DrawFn) -> SumOfProducts:
+    u = draw(st.integers(0, 9))
+    products = []
+    for dependency in draw(st.lists(st.sampled_from(["x0", "y0", "u"]), min_size=1, max_size=5)):
+        exp = draw(st.integers(-7, 8))
+        mant = draw(st.integers(-8 if exp == 8 else -7, 7))
+        factors = tuple(draw(st.lists(_FACTORS, max_size=4)))
+        products.append(Product(dependency, u if dependency == "u" else None, mant, exp, factors))  # type: ignore[arg-type]
+    return SumOfProducts(tuple(products))
+
+
+@given(_sums())
+def test_what_is_printed_reads_back_as_what_was_printed(meant: SumOfProducts) -> None:
+    assert parse_sum(str(meant)) == meant
+    assert parse_sum(str(meant).replace(" ", "\n "), lines=True) == meant
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Factor("y4"),  # type: ignore[arg-type]
+        lambda: Factor("w", 1024),
+        lambda: Factor("x1", 0, sign_of=True),
+        lambda: Product("x0", 3, 1, 0, ()),
+        lambda: Product("u", None, 1, 0, ()),
+        lambda: Product("u", 10, 1, 0, ()),
+        lambda: Product("w", None, 1, 0, ()),  # type: ignore[arg-type]
+        lambda: Product("x0", None, 8, 0, ()),
+        lambda: Product("x0", None, -8, 0, ()),
+        lambda: Product("x0", None, 1, 9, ()),
+        lambda: SumOfProducts(()),
+        lambda: SumOfProducts((Product("u", 0, 1, 0, ()), Product("u", 1, 1, 0, ()))),
+    ],
+)
+def test_what_the_language_cannot_say_cannot_be_built(build: Callable[[], object]) -> None:
+    with pytest.raises(ValueRangeError):
+        build()
+
+
+def test_a_fault_on_a_later_line_is_shown_there() -> None:
+    with pytest.raises(RuleSyntaxError) as caught:
+        parse_sum("2^-2*y0*x1\n  - x0*(2*y1)", lines=True)
+    assert (caught.value.line, caught.value.column) == (2, 11)
+    assert str(caught.value).splitlines()[:3] == [
+        "in parentheses only a power of two may follow '*' at line 2, column 11", "    - x0*(2*y1)", "            ^",
+    ]  # fmt: skip
+    with pytest.raises(RuleSyntaxError, match="only a rule file may spread it"):
+        parse_sum("x0*w\n+ y0")
+
+
+MISREAD = {
+    "x0*(2*x1)": "x0*(x1+2)",
+    "x0**2": "2*x0",
+    "u10*w": "0*u1*w",
+    "x0*(-w)": "x0*w",
+    "y0*(x0)": "y0",
+    "x0*(w+2+3)": "x0*(w+2)",
+    "x0*(w+2*x1)": "x0*(w+2)",
+    "x0*(y1*3)": "x0*(y1+3)",
+    "x0w*y3": "x0*w*y3",
+    "x0*w 2": "2*x0*w",
+    "*y0*x1": "y0*x1",
+    "x02*w": "2*x0*w",
+}
+"""What Lava makes of texts that we refuse; the page of the rule language shows them."""
+
+
+@pytest.mark.parametrize("text", MISREAD)
+def test_what_lava_misreads_is_refused_with_a_remedy(text: str) -> None:
+    with pytest.raises(RuleSyntaxError) as caught:
+        parse_sum(text)
+    assert caught.value.remedy or "cannot stand here" in caught.value.what
+
+
+def test_lava_does_misread_it(lava_python: Path) -> None:
+    lava = _read_with_lava(lava_python, list(MISREAD))
+    assert dict(zip(MISREAD, lava, strict=True)) == {k: _ours(v) for k, v in MISREAD.items()}
+
+
+def test_the_page_of_the_language_shows_what_lava_misreads() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/rule-language.md").read_text(encoding="utf-8")
+    assert all(f"| `{text}` | `{read}` |" in page for text, read in MISREAD.items())
+
+
+def test_lava_reads_the_same_in_whatever_we_accept(lava_python: Path) -> None:
+    """Rules with pieces added, taken away and exchanged: most are faulty, and those that we accept mean one thing."""
+    rng = random.Random(3)
+    texts = [_damaged(rng, _random_text(rng)) for _ in range(3000)]
+    accepted = [text for text in texts if _ours(text) is not None]
+    assert len(accepted) > 100
+    assert _read_with_lava(lava_python, accepted) == [_ours(text) for text in accepted]
+
+
 @given(st.text(alphabet="xyuwdtsgn0123*^+-() .", max_size=24))
 def test_any_text_is_read_or_refused_within_its_length(text: str) -> None:
     try:
@@ -155,6 +258,18 @@ def test_lava_reads_the_same_in_every_recorded_rule(lava_python: Path, shared: P
         texts += [rule[k] for rule in rules for k in ("dw", "dd", "dt") if rule.get(k)]
     assert len(texts) > 30
     assert [_ours(t) for t in texts] == _read_with_lava(lava_python, texts)
+
+
+def _damaged(rng: random.Random, text: str) -> str:
+    """The text with one to three pieces added, taken away or exchanged."""
+    pieces = re.findall(r"sgn\(|[a-z]+\d*|\d+|.", text)
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randrange(len(pieces))
+        pieces[at : at + rng.randint(0, 1)] = rng.choice(
+            [[], [rng.choice(["x0", "w", "(", ")", "*", "-", "2^", "3", "u1"])]]
+        )
+        pieces = pieces or ["x0"]
+    return "".join(pieces)
 
 
 def _random_text(rng: random.Random) -> str:

@@ -189,6 +189,37 @@ def test_in_a_long_epoch_a_trace_is_read_as_its_gate_says() -> None:
     replace(rule, t_epoch=4, dw=swept, sampling={"x1": "epoch-end", "y1": "epoch-end"})
 
 
+def test_a_fault_in_a_file_is_shown_with_the_line_of_the_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "my.toml", load_rule("pair-stdp").to_toml()
+    path.write_text(text.replace("2^-2*y0*x1", "2^-2*y0**x1"))
+    line = next(k for k, row in enumerate(text.splitlines(), start=1) if row.startswith("dw ="))
+    with pytest.raises(RuleSyntaxError, match=rf"my.toml: line {line}: dw: '\*\*' is no operator at column 9"):
+        load_rule(path)
+    spread = text.replace('"2^-2*y0*x1 - 2^-2*x0*y1"', '"""\n2^-2*y0*x1\n- 2^-2*x0*y4"""')
+    path.write_text(spread)
+    with pytest.raises(
+        RuleSyntaxError, match=rf"my.toml: line {line + 2}: dw: 'y4' is unknown here at line 2, column 1"
+    ):
+        load_rule(path)
+
+
+def test_a_product_that_would_wrap_in_32_bits_is_refused() -> None:
+    """128^2 * 512^2 * 7 is above 2^31; Lava would multiply on and take what is left of it."""
+    rule, wide = load_rule("pair-stdp"), parse_sum("7*y0*(x1+1)*(y1+1)*(w+300)*(w-300)")
+    assert wide.products[0].bound == 7 * 128**2 * 512**2 > 2**31
+    with pytest.raises(ValueRangeError, match=r"rule 'pair-stdp': dw: .* can reach 30064771072"):
+        replace(rule, dw=wide, sampling={**rule.sampling, "w": "before-update"})
+    assert max(p.bound for n in LIBRARY for s in load_rule(n).sums.values() for p in s.products) < 2**31
+
+
+def test_rounding_that_the_engine_does_not_do_is_refused() -> None:
+    rule = load_rule("pair-stdp")
+    with pytest.raises(ValueRangeError, match=r"rule 'pair-stdp': rounding: 'none', while 2\^-2\*y0\*x1 has fractions"):
+        replace(rule, rounding="none")
+    with pytest.raises(UnsupportedError, match=r"rule 'pair-stdp': it rounds to the nearest"):
+        replace(rule, rounding="nearest").plasticity(rng_seed=1)
+
+
 def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="there is no such file"):
         load_rule(tmp_path / "none.toml")
