@@ -32,7 +32,8 @@ class FloatReference:
                 if p.kind != "input":
                     self.neurons(p, t, sent, error, third)
             for c in self.program.connections:
-                self.due[c.name] = self.weights[c.name] @ (error if c.pre_port == "error" else sent)[c.pre]
+                weights = self.weights[c.name] if c.transpose_of is None else self.weights[c.transpose_of].T
+                self.due[c.name] = weights @ (error if c.pre_port == "error" else sent)[c.pre]
                 self.due[c.name] *= 2.0**c.weight_exp
             for name, engine in self.rules.items():
                 c = self.program.connection(name)

@@ -12,3 +12,4 @@ DRTP = replace(load_rule("drtp"), defaults=_BOX)
 DECOLLE = replace(load_rule("decolle"), defaults=_BOX | {"local_vth": 1408, "local_weight_exp": 1})
 
 GOODNESS = replace(load_rule("forward-forward"), defaults=_BOX)
+SYMMETRIC = replace(load_rule("ottt"), defaults=_BOX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurotrain_hw.onchip.curves import Spread, curve, spread
 from neurotrain_hw.onchip.feedback import signals
 from neurotrain_hw.onchip.network import OnChipNetwork, Start, TrainedHidden, build_program, target_levels
 from neurotrain_hw.onchip.protocol import (
@@ -17,6 +18,6 @@ from neurotrain_hw.onchip.protocol import (
 from neurotrain_hw.onchip.twin import FloatTwin
 
 __all__ = [
-    "FloatTwin", "Lesson", "OnChipNetwork", "Start", "Stream", "TrainedHidden", "TwinLesson", "accuracy",
-    "build_program", "lessons", "signals", "target_levels", "teach", "teach_twin", "twin_accuracy",
+    "FloatTwin", "Lesson", "OnChipNetwork", "Spread", "Start", "Stream", "TrainedHidden", "TwinLesson", "accuracy",
+    "build_program", "curve", "lessons", "signals", "spread", "target_levels", "teach", "teach_twin", "twin_accuracy",
 ]  # fmt: skip

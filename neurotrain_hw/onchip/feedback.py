@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,12 @@ def _output_error(place: Place) -> SignalPath:
     return SignalPath(_gated(place), connections=(_to_hidden("out", place.feedback, "error"),))
 
 
+def _readout_backward(place: Place) -> SignalPath:
+    """The errors of the output neurons, through the readout's own weights as they stand, read backward."""
+    feedback = replace(_to_hidden("out", np.zeros_like(place.feedback), "error"), transpose_of="hidden-out")
+    return SignalPath(_gated(place), connections=(feedback,))
+
+
 def _target(place: Place) -> SignalPath:
     """The targets themselves, through fixed random weights: no error comes back.
 
@@ -108,6 +114,7 @@ def _local_readout(place: Place) -> SignalPath:
 
 _PATHS: Mapping[Signal, Callable[[Place], SignalPath]] = {
     "error-random": _output_error,
+    "error-symmetric": _readout_backward,
     "target-projection": _target,
     "layer-local": _local_readout,
 }

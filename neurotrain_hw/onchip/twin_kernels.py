@@ -24,9 +24,10 @@ U, V, Z, E, SENT, CURRENT, SIGNAL, Y1, Y2, Y3 = range(10)
 STATES = 10
 """Rows of the state (STATES, neurons): the third factors of this step are Y1..Y3."""
 
-C_PRE, C_POST, C_WEIGHTS, C_TO_SIGNAL, C_FROM_ERROR, C_RULE = range(6)
-C_COLUMNS = 6
-"""A connection: populations, place of its first weight (laid out n_pre x n_post), ports, rule or -1."""
+C_PRE, C_POST, C_WEIGHTS, C_TO_SIGNAL, C_FROM_ERROR, C_RULE, C_BACKWARD = range(7)
+C_COLUMNS = 7
+"""A connection: populations, place of its first weight (laid out n_pre x n_post), ports, rule or -1.
+C_BACKWARD: the weights are another connection's, laid out n_post x n_pre."""
 
 R_CONNECTION, R_X, R_Y, R_TAGS, R_THREE, R_GROUPS, R_GROUP_COUNT, R_PLAIN, R_HAS_T = range(9)
 R_COLUMNS = 9
@@ -112,7 +113,12 @@ def _propagate(pops, state, conns, scales, weights, c):
     n, first = post[P_N], post[P_FIRST]
     for i in range(pre[P_N]):
         value = state[row, pre[P_FIRST] + i] * scales[c]
-        if value != 0.0:
+        if value == 0.0:
+            continue
+        if conns[c, C_BACKWARD]:
+            for j in range(n):
+                state[into, first + j] += value * weights[conns[c, C_WEIGHTS] + j * pre[P_N] + i]
+        else:
             start = conns[c, C_WEIGHTS] + i * n
             _add_scaled(state[into, first : first + n], value, weights[start : start + n])
 

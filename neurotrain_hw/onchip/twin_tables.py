@@ -60,22 +60,27 @@ def tables_of(program: Program, rate: float) -> Tables:
         neurons.append(_neurons(p))
     rules = _Rules(rate)
     connections, scales, weights, at, plastic = [], [], [np.zeros(0)], 0, []
+    places: dict[str, int] = {}
     for number, c in enumerate(program.connections):
-        if c.kind != "dense" or c.port == "imag":
+        if c.kind != "dense" or c.port in ("imag", "none") or c.signs_only:
             raise UnsupportedError(
                 "the float twin has no such synapses", where=f"connection '{c.name}'",
                 need="dense connections of LIF neurons",
             )  # fmt: skip
         rule = -1 if c.plasticity is None else rules.add(c, c.plasticity, number)
-        connections.append(
-            [index[c.pre], index[c.post], at, c.port == "signal", c.pre_port == "error", rule]
-        )  # fmt: skip
+        places[c.name] = at
+        connections.append([index[c.pre], index[c.post], at, c.port == "signal", c.pre_port == "error", rule, 0])
+        scales.append(2.0**c.weight_exp)
+        if c.transpose_of is not None:
+            continue
         matrix = c.matrix().astype(np.float64)
         if c.plasticity is not None:
             plastic.append((c.name, at, *matrix.shape))
-        scales.append(2.0**c.weight_exp)
         weights.append(matrix.T.ravel())
         at += matrix.size
+    for row, c in zip(connections, program.connections, strict=True):
+        if c.transpose_of is not None:
+            row[k.C_WEIGHTS], row[k.C_BACKWARD] = places[c.transpose_of], 1
     return Tables(
         _rows(populations, k.P_COLUMNS), np.array(reals, np.float64), np.concatenate(neurons, axis=1),
         _rows(connections, k.C_COLUMNS), np.array(scales), np.concatenate(weights), _rows(rules.rows, k.R_COLUMNS),
@@ -88,7 +93,10 @@ def tables_of(program: Program, rate: float) -> Tables:
 
 def _population(p: Population, first: int, index: dict[str, int]) -> tuple[list[int], list[float]]:
     m = p.modulator
-    known = m is None or (m.signal in ("error", "feedback") and m.psi in ("none", "box"))
+    known = m is None or (
+        m.signal in ("error", "feedback") and m.psi in ("none", "box") and m.beside == "nothing"
+        and (m.output, m.error_step, m.error_sent) == ("spikes", 1, "value")
+    )  # fmt: skip
     if p.kind not in ("input", "lif", "lif_reset") or not known:
         raise UnsupportedError(
             f"the float twin has no {p.kind} with this modulator", where=f"population '{p.name}'",

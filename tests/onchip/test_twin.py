@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from float_reference import FloatReference
-from learning_rules import DECOLLE, DRTP
+from learning_rules import DECOLLE, DRTP, SYMMETRIC
 
 from neurotrain_hw.chips import load_chip
 from neurotrain_hw.data import load_dataset
@@ -21,7 +21,7 @@ NETWORK = OnChipNetwork(64, 24, 10, output_vth=1024)
 DELTA = load_rule("delta")
 
 
-@pytest.mark.parametrize("rule", [load_rule("eprop-random"), DRTP, DECOLLE], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [load_rule("eprop-random"), DRTP, DECOLLE, SYMMETRIC], ids=lambda rule: rule.name)
 def test_networks_learn_as_written_out(rule) -> None:
     program = build_program(NETWORK, rule, DELTA, load_chip("loihi2"), seed=3)
     train = load_dataset("digits").train.first(10)
