@@ -20,11 +20,14 @@ from neurotrain_hw.onchip import (
     OnChipNetwork,
     Start,
     TwinLesson,
+    WinnerLesson,
+    WinnerNetwork,
     build_program,
     spread,
     target_levels,
     teach,
     teach_twin,
+    teach_winners,
 )
 from neurotrain_hw.program import Program
 from neurotrain_hw.rules import Rule
@@ -66,23 +69,30 @@ SETTINGS: Mapping[str, Setting] = {
         network={"dv": 205, "output_vth": 4096, "hidden_spread": 96.0},
     ),
 }  # fmt: skip
+WINNERS = "winner-stdp"
+"""Unsupervised: 100 neurons that inhibit one another; its control is the labels of untaught neurons."""
 CONTROL = Setting(network={"dv": 205, "output_vth": 4096, "hidden_spread": 96.0})
 """Random hidden weights that stay, at constants that suit them best."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rules", default=",".join(SETTINGS), help="names of the library, separated by commas")
+    parser.add_argument(
+        "--rules", default=",".join([*SETTINGS, WINNERS]), help="names of the library, separated by commas"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0")
     parser.add_argument("--epochs", type=int, default=15, help="at most; the best on validation counts")
     parser.add_argument("--patience", type=int, default=None, help="stop after so many epochs without a better one")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="columns to measure")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--folder", type=Path, help="keeps each lesson's result, and checkpoints, to go on later")
     given = parser.parse_args()
     names = given.rules.split(",")
     for name in names:
-        if name not in SETTINGS:
-            raise NeurotrainError(f"no setting for rule '{name}'", where="--rules", need=", ".join(SETTINGS))
+        if name not in SETTINGS and name != WINNERS:
+            raise NeurotrainError(
+                f"no setting for rule '{name}'", where="--rules", need=", ".join([*SETTINGS, WINNERS])
+            )
     data, shelf = load_digits_split(), Shelf(given.folder)
     length = {"epochs": given.epochs, "patience": given.patience}
     print(f"digits {len(data.train) + len(data.validation)}/{len(data.test)}, {given.seeds} seeds, {length}")
@@ -90,9 +100,13 @@ def main() -> None:
     for name in names:
         cells = []
         for kind in KINDS:
+            if kind not in given.kinds.split(",") or (name == WINNERS and kind == "twin"):
+                cells.append("not measured")
+                continue
             tests = [
                 shelf.get(
-                    f"{'' if kind == 'control' else name + '-'}{kind}-{seed}", {**length, "hidden": given.hidden},
+                    f"{kind}-{seed}" if kind == "control" and name != WINNERS else f"{name}-{kind}-{seed}",
+                    {**length, "hidden": given.hidden},
                     learner(kind, name, given.hidden, data, seed, length, shelf),
                 )
                 for seed in range(given.seeds)
@@ -108,7 +122,9 @@ class Shelf:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
-    def get(self, name: str, how: Mapping[str, object], learn: Callable[[], Lesson | TwinLesson]) -> float:
+    def get(
+        self, name: str, how: Mapping[str, object], learn: Callable[[], Lesson | TwinLesson | WinnerLesson]
+    ) -> float:
         """The test accuracy of that name, learned now where it is not kept yet."""
         path = None if self.folder is None else self.folder / f"{name}.json"
         if path is not None and path.exists():
@@ -129,10 +145,14 @@ class Shelf:
 
 def learner(
     kind: str, name: str, hidden: int, data: Splits, seed: int, length: Mapping[str, int | None], shelf: Shelf
-) -> Callable[[], Lesson | TwinLesson]:
+) -> Callable[[], Lesson | TwinLesson | WinnerLesson]:
     """What learns one cell of the table for one seed."""
 
-    def learn() -> Lesson | TwinLesson:
+    def learn() -> Lesson | TwinLesson | WinnerLesson:
+        if name == WINNERS:
+            epochs = 0 if kind == "control" else (length["epochs"] or 0)
+            rule, chip = load_rule(Path(__file__).with_name(f"{WINNERS}.toml")), load_chip("loihi2")
+            return teach_winners(WinnerNetwork(data.inputs), rule, chip, data, epochs=epochs, seed=seed)
         start: Start = "readout" if kind == "control" else "random"
         program, levels = prepared(name, hidden, data, seed, start)
         if kind == "twin":

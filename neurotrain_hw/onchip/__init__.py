@@ -16,8 +16,10 @@ from neurotrain_hw.onchip.protocol import (
     twin_accuracy,
 )
 from neurotrain_hw.onchip.twin import FloatTwin
+from neurotrain_hw.onchip.winners import WinnerLesson, WinnerNetwork, build_winners, teach_winners
 
 __all__ = [
-    "FloatTwin", "Lesson", "OnChipNetwork", "Spread", "Start", "Stream", "TrainedHidden", "TwinLesson", "accuracy",
-    "build_program", "curve", "lessons", "signals", "spread", "target_levels", "teach", "teach_twin", "twin_accuracy",
+    "FloatTwin", "Lesson", "OnChipNetwork", "Spread", "Start", "Stream", "TrainedHidden", "TwinLesson", "WinnerLesson",
+    "WinnerNetwork", "accuracy", "build_program", "build_winners", "curve", "lessons", "signals", "spread",
+    "target_levels", "teach", "teach_twin", "teach_winners", "twin_accuracy",
 ]  # fmt: skip
