@@ -343,7 +343,9 @@ def test_rows_of_extreme_weights_are_summed_without_overflow(weight: int, spikin
 
 
 @pytest.mark.parametrize("mode", ["mixed", "excitatory"])
-@pytest.mark.parametrize("n", [*range(1, 42), 63, 64, 65, 127, 128, 129, 136, 159, 160, 161, 167, 255, 256, 257, 300, 2048, 2057])
+@pytest.mark.parametrize(
+    "n", [*range(1, 42), 63, 64, 65, 127, 128, 129, 136, 159, 160, 161, 167, 255, 256, 257, 300, 2048, 2057]
+)
 def test_rows_of_any_width_are_summed(n: int, mode: str) -> None:
     """Stripes of 128, 32 and 8 columns cover every column, whatever is left over."""
     rng = np.random.default_rng(n)
