@@ -33,4 +33,8 @@ def compare(program: Program, reference: Reference, run: Run, names: Sequence[st
         counts = run.counters.populations[p.name]
         assert counts.spikes == np.count_nonzero(reference.log[f"{p.name}.spikes"]), f"spikes of {p.name}"
         assert counts.updates_active == reference.active[p.name], f"active updates of {p.name} ({p.kind})"
+        m = p.modulator
+        expected = (0, 0) if m is None else (steps * p.n, reference.thirds[p.name])
+        assert (counts.signal_updates, counts.third_factors) == expected, f"third factors of {p.name}"
+        assert counts.random_numbers == (steps * p.n if m is not None and m.beside == "noise" else 0)
         assert counts.updates_active + counts.updates_idle == (0 if p.kind == "input" else steps * p.n)

@@ -37,8 +37,7 @@ class LearningReference(Reference):
             if name in self.third:
                 factors = self.third[name][:, t - 1]
             elif self.program.population(c.post).modulator is not None:
-                y1, y2 = self.log[f"{c.post}.y1"][-1], self.log[f"{c.post}.y2"][-1]
-                factors = np.array([y1, y2, np.zeros_like(y1)])
+                factors = np.array([self.log[f"{c.post}.y{k}"][-1] for k in (1, 2, 3)])
             else:
                 factors = None
             engine.step(t, pre, post, factors)

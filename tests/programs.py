@@ -6,13 +6,14 @@ Networks come from a seed, or from Hypothesis, which shrinks them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import hypothesis.strategies as st
 import numpy as np
+from modulators import random_feedback, random_modulator
 
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program import STATES, Arithmetic, Connection, Convolution, Modulator, Population, Program
+from neurotrain_hw.program import STATES, Arithmetic, Connection, Convolution, Population, Program
 
 KINDS = tuple(kind for kind in STATES if kind != "input")
 LIFS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
@@ -301,19 +302,22 @@ def random_program(seed: int) -> tuple[Program, dict[str, np.ndarray], int]:
         Population("in", "input", (n_in,)),
         Population("target", "input", (n_out,)),
         _population(rng, "h1", int(rng.integers(1, 20))),
-        _population(rng, "h2", int(rng.integers(1, 20)), Modulator("feedback", "box", int(rng.integers(0, 2**18)), 2)),
-        _population(rng, "out", n_out, Modulator("error", target="target", trace_decay=int(rng.integers(0, 4097)),
-                                                 trace_impulse=int(rng.integers(0, 300)), trace_shift=2)),
-    ]  # fmt: skip
+        _population(rng, "h2", int(rng.integers(1, 20)), random_modulator(rng, "feedback")),
+        _population(rng, "out", n_out, random_modulator(rng, "error", "target")),
+        Population("scalar", "input", (1,)),
+        _population(rng, "h3", int(rng.integers(1, 20)), random_modulator(rng, "reward", "scalar")),
+        _population(rng, "h4", int(rng.integers(1, 20)), random_modulator(rng, "goodness", "scalar")),
+    ]
     size = {p.name: p.n for p in populations}
     wires = [("in", "h1"), ("in", "h2"), ("h1", "h2"), ("h2", "out"), ("h1", "h1"), ("in", "out")]
+    wires += [("in", "h3"), ("h1", "h4")]
     connections = [_connection(rng, f"c{k}", pre, post, size) for k, (pre, post) in enumerate(wires)]
-    feedback = rng.integers(-128, 128, (size["h2"], n_out)).astype(np.int16) * 2
-    connections.append(Connection("fb", "dense", "out", "h2", feedback, sign_mode="mixed", num_message_bits=8,
-                                  port="signal", pre_port="error"))  # fmt: skip
+    connections[3] = replace(connections[3], kind="dense", delays=None, max_delay=0)  # what feedback may read backward
+    connections.append(random_feedback(rng, "fb", "out", "h2", (size["h2"], n_out), "c3"))
     inputs = {
         "in": (rng.random((steps, n_in)) < 0.3) * rng.integers(1, 5, (steps, n_in)),
         "target": rng.integers(0, 100, (steps, n_out)),
+        "scalar": (rng.random((steps, 1)) < 0.6) * rng.integers(-140, 140, (steps, 1)),
     }
     return Program(f"random-{seed}", tuple(populations), tuple(connections), ("out",)), inputs, steps
 

@@ -16,8 +16,8 @@ LIFS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
 class Reference:
     """Runs dense inputs {name: int (T, n)}; keeps spikes, all states, third factors and counts of every step.
 
-    `log`: lists of rows by name, `<population>.spikes`, `.<state>`, `.y1`, `.y2`. `events`: synaptic events by
-    connection; `active`: neuron updates with something to do by population.
+    `log`: lists of rows by name, `<population>.spikes`, `.<state>`, `.y1` to `.y3`. `events`: synaptic events by
+    connection; `active`: neuron updates with something to do by population, `thirds` those with a third factor.
     """
 
     def __init__(self, program: Program) -> None:
@@ -28,6 +28,8 @@ class Reference:
         self.due = defaultdict(lambda: defaultdict(lambda: 0))
         self.log = defaultdict(list)
         self.events = dict.fromkeys((c.name for c in program.connections), 0)
+        self.goodness = {}
+        self.thirds = dict.fromkeys((p.name for p in program.populations), 0)
         self.active = dict.fromkeys((p.name for p in program.populations), 0)
 
     def _weights(self, c):
@@ -57,7 +59,7 @@ class Reference:
         s, one = self.state[p.name], {k: p.parameter(k).astype(np.int64) for k in p.parameters}
         arriving = {port: np.zeros(p.n, np.int64) for port in ("current", "imag", "signal")}
         for c in self.program.connections:
-            if c.post == p.name:
+            if c.post == p.name and c.port != "none":
                 arriving[c.port] = a.wrap32(arriving[c.port] + self.due[c.name].pop(t, 0))
         if p.kind == "lif_reset":
             hit = t % one["reset_interval"] == one["reset_offset"] % one["reset_interval"]
@@ -68,17 +70,21 @@ class Reference:
         busy = (arriving["current"] != 0) | (arriving["imag"] != 0) | (bias != 0)
         self.active[p.name] += int(np.any([busy, *(s[k] != rest[k] for k in STATES[p.kind])], axis=0).sum())
         if p.kind in LIFS:
-            out, error = self.lif(p, s, one, bias, arriving, sent)
+            out, error = self.lif(p, t, s, one, bias, arriving, sent)
         else:
             out, error = getattr(self, p.kind)(s, one, bias, arriving["current"], arriving["imag"]), None
         for k in STATES[p.kind]:
             self.log[f"{p.name}.{k}"].append(s[k].copy())
         return out, error
 
-    def lif(self, p, s, one, bias, arriving, sent):
+    def lif(self, p, t, s, one, bias, arriving, sent):
         how = p.arithmetic
         s["u"] = a.update_current(s["u"], arriving["current"], one["du"], how.u_overflow)
         v = a.update_voltage(s["v"], s["u"], bias, one["dv"], how.v_overflow)
+        m, noise = p.modulator, np.zeros(p.n, np.int64)
+        if m is not None and m.beside == "noise":
+            noise = self.noise(p, t)
+            v = np.clip(v + (noise << m.noise_exp), 1 - 2**23, 2**23 - 1)
         theta = one["vth_hi" if p.kind == "ternary_lif" else "vth"] << 6
         spike = a.exceeds(v, theta, how.threshold).astype(np.int64)
         if p.kind == "ternary_lif":
@@ -87,7 +93,7 @@ class Reference:
             waits = s["refractory"] > 0
             spike, v = np.where(waits, 0, spike), np.where(waits, s["v"], v)
             s["refractory"] = a.count_refractory(s["refractory"], spike, one["refractory_period"])
-        error = self.modulate(p, s, v, theta, spike, arriving["signal"], sent)
+        error = None if m is None else self.modulate(p, s, v, theta, spike, arriving["signal"], sent, noise)
         s["v"] = a.reset_voltage(v, theta, spike, how.reset)
         return spike, error
 
@@ -135,20 +141,47 @@ class Reference:
         sent, s["u"], s["v"] = a.resonate_zero(s["u"], s["v"], current, imag, one["lst"], one["lct"], one["uth"])
         return sent
 
-    def modulate(self, p, s, v, theta, spike, signal, sent):
-        m = p.modulator
-        if m is None:
-            return None
-        psi = a.third_factor_box(v, theta, m.psi_halfwidth) if m.psi == "box" else 1
-        if m.signal == "feedback":
-            third, error = psi * np.clip(a.shift_toward_zero(signal, m.signal_shift), -127, 127), None
-        else:
-            s["z"] = np.minimum(a.decay(s["z"], m.trace_decay) + spike * m.trace_impulse, 2**23 - 1)
-            error = np.clip(sent[m.target] - (s["z"] >> m.trace_shift), -127, 127)
-            third = psi * error
-        self.log[f"{p.name}.y1"].append(np.maximum(third, 0))
-        self.log[f"{p.name}.y2"].append(np.maximum(-third, 0))
-        return error
+    def modulate(self, p, s, v, theta, spike, signal, sent, noise):
+        """The error that a population sends; its third factors go to the log; in Python's integers."""
+        m, rows, errors = p.modulator, [], []
+        goodness = self.goodness.get(p.name, 0)
+        self.goodness[p.name] = 0
+        for i in range(p.n):
+            x = int(v[i]) - int(theta[i])
+            z = min(_tz(int(s["z"][i]) * (4096 - m.trace_decay), 12) + int(spike[i]) * m.trace_impulse, 2**23 - 1)
+            if not (m.signal == "goodness" or m.beside == "trace" or (m.signal == "error" and m.output == "spikes")):
+                z = 0
+            s["z"][i], h = z, z >> m.trace_shift
+            self.goodness[p.name] = min(self.goodness[p.name] + min(h, 127) ** 2, 2**31 - 1)
+            learned = 0
+            if m.signal == "feedback":
+                learned = int(signal[i])
+            elif m.signal == "error":
+                output = h if m.output == "spikes" else int(v[i]) >> m.trace_shift
+                e = _clip(int(sent[m.target][i]) - output, -127, 127)
+                learned = (abs(e) // m.error_step) * (1 if e > 0 else -1)
+                errors.append(learned if m.error_sent == "value" else (learned > 0) - (learned < 0))
+            elif m.signal == "reward":
+                learned = _clip(int(sent[m.target][0]), -127, 127)
+            elif m.signal == "goodness":
+                value = int(sent[m.target][0])
+                phase = (value > 0) - (value < 0)
+                q = _clip(64 - phase * ((goodness >> m.goodness_shift) - m.goodness_level), 0, 127)
+                learned = phase * ((q * min(h, 127)) >> 7)
+            psi, bits = _psi(m, x)
+            weight, shift = (1, 0) if m.beside == "psi_alone" else (psi, bits)
+            third = _clip(_tz(weight * learned, m.signal_shift + shift), -127, 127)
+            halves = [max(third, 0), max(-third, 0)]
+            first = {"trace": [min(h, 127)], "noise": [64 + int(noise[i])], "nothing": []}
+            rows.append([*first.get(m.beside, [min(psi << m.beside_shift, 127)]), *halves, 0][:3])
+            self.thirds[p.name] += third != 0
+        for k in range(3):
+            self.log[f"{p.name}.y{k + 1}"].append(np.array([row[k] for row in rows], np.int64))
+        return np.array(errors, np.int64) if m.signal == "error" else None
+
+    def noise(self, p, t):
+        """xi of every neuron in step t: number (t - 1) * n + i + 1 of SplitMix64, in Python's integers."""
+        return np.array([_splitmix(p.modulator.noise_seed, (t - 1) * p.n + i + 1) % 127 - 63 for i in range(p.n)])
 
     def propagate(self, c, t, values):
         values = values if c.num_message_bits else (values != 0).astype(np.int64)
@@ -156,7 +189,12 @@ class Reference:
             arriving, self.events[c.name] = self.convolve(c, values), self.events[c.name] + self.reached(c, values)
             self.due[c.name][t + 1] = arriving
             return
+        if c.port == "none":
+            return
         w = self.weights[c.name]
+        if c.transpose_of is not None:
+            w = np.array([[self.weights[c.transpose_of][k, j] for k in range(w.shape[1])] for j in range(w.shape[0])])
+            w = np.sign(w) if c.signs_only else w
         self.events[c.name] += int(self.stored[c.name][:, values != 0].sum())
         delays = _delays(c)
         for d in np.unique(delays):
@@ -194,6 +232,32 @@ class Reference:
                 y = place[1] * g.stride[1] + j * g.dilation[1] - g.padding[1]
                 if 0 <= x < size[0] and 0 <= y < size[1]:
                     yield place, (k_x - 1 - i, k_y - 1 - j), (x, y)
+
+
+def _psi(m, x):
+    """psi at a distance x from the threshold, and the bits that it is worth."""
+    if m.psi == "none":
+        return 1, 0
+    if m.psi == "box":
+        return int(abs(x) <= m.psi_halfwidth), 0
+    if m.psi == "triangle":
+        return 31 - sum((k * m.psi_halfwidth) >> 5 <= abs(x) for k in range(1, 32)), 5
+    return m.psi_values[sum(bound <= x for bound in m.psi_bounds)], 5
+
+
+def _splitmix(seed, number):
+    z = (seed + number * 0x9E3779B97F4A7C15) % 2**64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return z ^ (z >> 31)
+
+
+def _tz(value, shift):
+    return -(-value >> shift) if value < 0 else value >> shift
+
+
+def _clip(value, low, high):
+    return min(max(value, low), high)
 
 
 def _rest(p):

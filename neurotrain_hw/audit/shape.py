@@ -111,7 +111,7 @@ class NetworkShape:
                     fan_in(program, c).synapses([(0, program.population(c.post).n)]),
                     c.num_weight_bits,
                     learns=c.name in plastic,
-                    feedback=c.port == "signal",
+                    feedback=c.port in ("signal", "none"),
                     fan_in=fan_in(program, c),
                     indexed=c.kind not in ("dense", "delay_dense"),
                 )

@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from neurotrain_hw.errors import LavaRunError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.lava.environment import lava_python
 from neurotrain_hw.lava.support import check_program, recordable
-from neurotrain_hw.program import Program
+from neurotrain_hw.program import Connection, Program, SignMode
 from neurotrain_hw.program.check import check_inputs
 from neurotrain_hw.program.file import save_program
 from neurotrain_hw.program.synapses import PackedWeights
@@ -191,8 +192,20 @@ def _tail(folder: Path) -> str:
 
 def _unpacked(program: Program) -> Program:
     """The same program with dense weights as plain integers; those that the chip truncated stay as they are."""
-    packed = [c for c in program.connections if isinstance(c.weights, PackedWeights)]
-    return program.with_weights({c.name: c.matrix() for c in packed}) if packed else program
+    connections = tuple(_plain(program, c) for c in program.connections)
+    return replace(program, connections=connections)
+
+
+def _plain(program: Program, c: Connection) -> Connection:
+    """A connection with dense weights as plain integers, those that it reads backward written out."""
+    if c.transpose_of is None:
+        return replace(c, weights=c.matrix()) if isinstance(c.weights, PackedWeights) else c
+    read = program.connection(c.transpose_of)
+    common: dict[str, Any] = {"transpose_of": None, "signs_only": False, "num_weight_bits": 8}
+    if c.signs_only:  # twice the signs and half the scale, since mixed weights are even
+        signs = 2 * np.sign(read.matrix().T)
+        return replace(c, weights=signs, sign_mode="mixed", weight_exp=c.weight_exp - 1, **common)
+    return replace(c, weights=read.matrix().T, sign_mode=cast(SignMode, read.resolved_sign_mode), **common)
 
 
 def _stream(program: Program, inputs: Mapping[str, EventStream], name: str, steps: int) -> EventStream:

@@ -35,13 +35,15 @@ def check_program(program: Program, given_factors: Iterable[str]) -> None:
             _check_plasticity(program, connection, connection.plasticity, set(given_factors))
         if connection.conv is not None:
             _check_convolution(connection, connection.conv)
+        if connection.port == "none" or connection.transpose_of is not None:
+            _check_backward(program, connection)
 
 
 def recordable(program: Program) -> list[str]:
     """All keys that `record` accepts for a program."""
     keys = []
     for p in program.populations:
-        keys += [f"{p.name}.{key}" for key in ("spikes", *STATES[p.kind], *(("y1", "y2") if p.modulator else ()))]
+        keys += [f"{p.name}.{key}" for key in ("spikes", *STATES[p.kind], *(("y1", "y2", "y3") if p.modulator else ()))]
     for c in program.connections:
         keys += [f"{c.name}.{key}@epochs" for key in HISTORIES if c.plasticity is not None]
     return keys
@@ -68,6 +70,15 @@ def _check_population(population: Population) -> None:
     for key in ("bias_mant", "bias_exp"):
         if key in PARAMETERS[kind] and np.abs(population.parameter(key).astype(np.int64)).max() > _INT16:
             raise UnsupportedError(f"Lava keeps {key} in 16 bits", where=where, limit=_INT16)
+
+
+def _check_backward(program: Program, connection: Connection) -> None:
+    read = None if connection.transpose_of is None else program.connection(connection.transpose_of)
+    if read is None or read.plasticity is not None:
+        raise UnsupportedError(
+            "in Lava no connection can read weights that another one learns", where=f"connection '{connection.name}'",
+            remedy="Run it in the simulator, or feed back through fixed weights.",
+        )  # fmt: skip
 
 
 def _check_convolution(connection: Connection, geometry: Convolution) -> None:

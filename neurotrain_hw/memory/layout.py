@@ -116,7 +116,11 @@ def layout_of(program: Program, generated: Mapping[str, Generated] | None = None
     return Layout(
         program.name,
         tuple(_group(p) for p in program.populations if p.kind != "input"),
-        tuple(_wire(program, c, sizes[c.pre], generated=c.name in seeds) for c in program.connections),
+        tuple(
+            _wire(program, c, sizes[c.pre], generated=c.name in seeds)
+            for c in program.connections
+            if c.transpose_of is None  # it reads weights that are stored once
+        ),
     )
 
 
@@ -160,7 +164,7 @@ def _wire(program: Program, connection: Connection, n_pre: int, *, generated: bo
         longest_delay=connection.longest_delay,
         delayed=connection.kind in ("delay_dense", "delay_sparse"),
         learning=None if connection.plasticity is None else learning_of(connection.plasticity),
-        feedback=connection.port == "signal",
+        feedback=connection.port in ("signal", "none"),
         generated=generated,
     )
 

@@ -35,7 +35,7 @@ def with_generated_feedback(program: Program) -> tuple[Program, Mapping[str, Gen
     seeds: dict[str, Generated] = {}
     connections = []
     for k, c in enumerate(program.connections):
-        if c.port == "signal" and c.plasticity is None and c.kind == "dense":
+        if c.port == "signal" and c.plasticity is None and c.kind == "dense" and c.transpose_of is None:
             matrix = c.matrix()
             largest = int(np.abs(matrix).max(initial=2)) // 2 * 2
             seeds[c.name] = Generated(_SEED + k, min(max(largest, 2), 254))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from neurotrain_hw.onchip.feedback import signals
 from neurotrain_hw.onchip.network import OnChipNetwork, Start, TrainedHidden, build_program, target_levels
-from neurotrain_hw.onchip.protocol import Lesson, Stream, accuracy, lessons, teach
+from neurotrain_hw.onchip.protocol import (
+    Lesson,
+    Stream,
+    TwinLesson,
+    accuracy,
+    lessons,
+    teach,
+    teach_twin,
+    twin_accuracy,
+)
+from neurotrain_hw.onchip.twin import FloatTwin
 
 __all__ = [
-    "Lesson", "OnChipNetwork", "Start", "Stream", "TrainedHidden", "accuracy", "build_program", "lessons",
-    "target_levels", "teach",
+    "FloatTwin", "Lesson", "OnChipNetwork", "Start", "Stream", "TrainedHidden", "TwinLesson", "accuracy",
+    "build_program", "lessons", "signals", "target_levels", "teach", "teach_twin", "twin_accuracy",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The program that learns: input -> hidden -> output, error fed back through fixed random weights, all on the chip."""
+"""The program that learns: input -> hidden -> output, each layer by a rule of the library, all on the chip."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
 from neurotrain_hw.compiler.neurons import chip_arithmetic
-from neurotrain_hw.errors import UnsupportedError, ValueRangeError
+from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.onchip.feedback import Place, SignalPath, error_modulator, rule_number, signal_path
 from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population, Program, Timing
 from neurotrain_hw.rules import Rule
 
@@ -71,12 +72,11 @@ def build_program(
     """The learning program, placed on a chip: CapacityError where weights, traces and feedback do not fit.
 
     `seed` draws the hidden weights and the feedback and seeds the rounding. The rules give equation, traces and the
-    constants of the modulators (their `defaults`). `start` "trained" takes the hidden layer from `trained`.
+    constants of the modulators (their `defaults`); the hidden rule's signal is one of `signals()`. `start` "trained"
+    takes the hidden layer from `trained`.
     """
     rng = np.random.default_rng(seed)
     spread = _even(rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs)))
-    scale = int(_default(hidden_rule, "feedback_weight_max"))
-    feedback = _even(rng.uniform(-scale, scale + 1, (network.hidden, network.outputs)))
     hidden = trained if start == "trained" else TrainedHidden(
         spread, network.weight_exp, _all(network.hidden, network.hidden_vth), _all(network.hidden, network.dv)
     )  # fmt: skip
@@ -86,29 +86,31 @@ def build_program(
         raise ValueRangeError(
             f"the trained layer has shape {hidden.weights.shape}", where="build_program", need=spread.shape
         )  # fmt: skip
-    learns, arithmetic = start != "readout", chip_arithmetic(chip)
+    learns, arithmetic, error = start != "readout", chip_arithmetic(chip), error_modulator(readout_rule)
+    path = SignalPath(None)
+    if learns:
+        scale = int(rule_number(hidden_rule, "feedback_weight_max"))
+        feedback = _even(rng.uniform(-scale, scale + 1, (network.hidden, network.outputs)))
+        theta = float(np.mean(hidden.vth)) * 64
+        path = signal_path(Place(hidden_rule, feedback, theta, network.steps, network.dv, error, arithmetic))
     populations = (
         Population("in", "input", (network.inputs,)),
         Population("target", "input", (network.outputs,)),
-        _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, _feedback(hidden_rule, hidden) if learns else None,
-             arithmetic),
+        _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, path.modulator, arithmetic),
         _lif("out", _all(network.outputs, network.output_vth), _all(network.outputs, network.dv), network.steps, 2,
-             _error(readout_rule), arithmetic),
+             error, arithmetic),
+        *path.populations,
     )  # fmt: skip
-    connections = [
+    connections = (
         Connection("in-hidden", "dense", "in", "hidden", hidden.weights.astype(np.int16), hidden.weight_exp,
                    sign_mode="mixed", plasticity=hidden_rule.plasticity(rng_seed=4 * seed + 101) if learns else None),
         Connection("hidden-out", "dense", "hidden", "out", np.zeros((network.outputs, network.hidden), np.int16),
                    network.weight_exp, sign_mode="mixed",
                    plasticity=readout_rule.plasticity(rng_seed=4 * seed + 100_001)),
-    ]  # fmt: skip
-    if learns:
-        connections.append(
-            Connection("feedback", "dense", "out", "hidden", feedback.astype(np.int16), sign_mode="mixed",
-                       num_message_bits=8, port="signal", pre_port="error")
-        )  # fmt: skip
+        *path.connections,
+    )  # fmt: skip
     program = Program(
-        f"on-chip-{start}", populations, tuple(connections), ("out",), chip.id,
+        f"on-chip-{start}", populations, connections, ("out",), chip.id,
         timing=Timing(network.steps, {"hidden": 1, "out": 2}),
     )  # fmt: skip
     return place(program, chip)
@@ -120,9 +122,11 @@ def target_levels(network: OnChipNetwork, readout_rule: Rule) -> npt.NDArray[np.
     level * (1 - a^t) / (1 - a^T), rounded, with a = 1 - trace_decay / 4096: a neuron that fires steadily makes no
     error while its trace still charges. The other classes have target 0.
     """
-    a = 1 - _default(readout_rule, "trace_decay") / 4096
+    a = 1 - rule_number(readout_rule, "trace_decay") / 4096
     rise: npt.NDArray[np.float64] = 1 - np.power(a, np.arange(1.0, network.steps + 1))
-    levels: npt.NDArray[np.int32] = np.rint(_default(readout_rule, "target_level") * rise / rise[-1]).astype(np.int32)
+    levels: npt.NDArray[np.int32] = np.rint(rule_number(readout_rule, "target_level") * rise / rise[-1]).astype(
+        np.int32
+    )
     return levels
 
 
@@ -141,28 +145,6 @@ def _lif(
         "reset_offset": depth + 1,
     }  # fmt: skip
     return Population(name, "lif_reset", (len(vth),), parameters, modulator, arithmetic)
-
-
-def _feedback(rule: Rule, hidden: TrainedHidden) -> Modulator:
-    half = _default(rule, "psi_halfwidth_of_threshold") * float(np.mean(hidden.vth)) * 64
-    return Modulator("feedback", "box", round(half), int(_default(rule, "signal_shift")))
-
-
-def _error(rule: Rule) -> Modulator:
-    return Modulator(
-        "error", target="target", trace_decay=int(_default(rule, "trace_decay")),
-        trace_impulse=int(_default(rule, "trace_impulse")), trace_shift=int(_default(rule, "trace_shift")),
-    )  # fmt: skip
-
-
-def _default(rule: Rule, key: str) -> float:
-    value = rule.defaults.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise UnsupportedError(
-            f"it gives no number '{key}' in [defaults], which learning on the chip needs", where=f"rule '{rule.name}'",
-            remedy="Take the rules eprop-random and delta, or add the key.",
-        )  # fmt: skip
-    return float(value)
 
 
 def _even(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:

@@ -14,13 +14,13 @@ from neurotrain_hw.program.connection import (
     PrePort,
     SignMode,
 )
+from neurotrain_hw.program.modulator import Modulator
 from neurotrain_hw.program.population import (
     LIF_KINDS,
     PARAMETERS,
     STATES,
     Arithmetic,
     IntOrArray,
-    Modulator,
     Population,
     PopulationKind,
 )

@@ -10,7 +10,8 @@ import numpy as np
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
-from neurotrain_hw.program.connection_check import check_connection
+from neurotrain_hw.program.connection_check import check_connection, check_transposed
+from neurotrain_hw.program.modulator import check_modulator
 from neurotrain_hw.program.population import LIF_KINDS, PARAMETERS, Arithmetic, Population
 from neurotrain_hw.program.program import Program
 from neurotrain_hw.program.value_check import check_choice, check_range
@@ -47,6 +48,8 @@ def check(program: Program) -> None:
         where = f"connection '{connection.name}' ({connection.pre} -> {connection.post})"
         pre, post = (_find(populations, name, where) for name in (connection.pre, connection.post))
         check_connection(connection, pre, post, where)
+        if connection.transpose_of is not None:
+            check_transposed(connection, {c.name: c for c in program.connections}, where)
     for name in program.outputs:
         _find(populations, name, "outputs")
     for part in program.placement:
@@ -120,20 +123,8 @@ def _check_population(populations: Mapping[str, Population], population: Populat
         return
     if population.kind not in ("lif", "lif_reset"):
         raise ValueRangeError(f"a {population.kind} cannot carry a modulator", where=where, need="lif or lif_reset")
-    check_choice("modulator.signal", modulator.signal, ("error", "feedback"), where)
-    check_choice("modulator.psi", modulator.psi, ("none", "box"), where)
-    for key, low, high in (
-        ("psi_halfwidth", 0, 2**23), ("signal_shift", 0, 31), ("trace_decay", 0, 4096),
-        ("trace_impulse", 0, 2**20), ("trace_shift", 0, 31),
-    ):  # fmt: skip
-        check_range(f"modulator.{key}", getattr(modulator, key), low, high, where)
-    if modulator.signal == "error":
-        target = _find(populations, modulator.target or "", where)
-        if target.kind != "input" or target.n != population.n:
-            raise ValueRangeError(
-                f"its target '{target.name}' is a {target.kind} of {target.n} neurons", where=where,
-                need=f"an input of {population.n} neurons",
-            )  # fmt: skip
+    target = None if modulator.target is None else _find(populations, modulator.target, where)
+    check_modulator(modulator, population.n, None if target is None else (target.kind, target.n), where)
 
 
 def _check_arithmetic(population: Population, where: str) -> None:

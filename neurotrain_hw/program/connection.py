@@ -23,7 +23,7 @@ from neurotrain_hw.program.synapses import (
 
 ConnectionKind = Literal["dense", "delay_dense", "sparse", "delay_sparse", "conv"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
-Port = Literal["current", "imag", "signal"]
+Port = Literal["current", "imag", "signal", "none"]
 PrePort = Literal["spikes", "error"]
 TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
 
@@ -64,6 +64,11 @@ class Connection:
     `max_delay` (0: the largest of them). `port` names the input of the post population (`current`, `imag` of a
     resonator, or `signal` of its modulator), `pre_port` the output of the pre population (`spikes`, or the `error`
     of its modulator).
+
+    `transpose_of` names a dense connection from this one's post to its pre population, whose weights it reads
+    backward as they stand before this step's learning: synapse (j, k) is its synapse (k, j) as stored, or the sign of
+    it (`signs_only`). It has no weights of its own: `weights` are zeros. A connection to port `none` delivers nothing;
+    its weights learn, and another one reads them so.
     """
 
     name: str
@@ -81,6 +86,8 @@ class Connection:
     port: Port = "current"
     pre_port: PrePort = "spikes"
     conv: Convolution | None = None
+    transpose_of: str | None = None
+    signs_only: bool = False
 
     @property
     def resolved_sign_mode(self) -> str:
@@ -126,6 +133,8 @@ class Connection:
     def packed(self) -> Connection:
         """The same connection with its static weights in the chip's own form, `PackedWeights` or `SparseWeights`."""
         if not isinstance(self.weights, np.ndarray) or self.plasticity is not None or self.kind == "conv":
+            return self
+        if self.transpose_of is not None:
             return self
         mode = cast(SignMode, self.resolved_sign_mode)
         if self.kind == "dense":

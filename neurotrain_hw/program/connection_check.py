@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def check_connection(connection: Connection, pre: Population, post: Population, 
     if connection.kind not in CONNECTION_KINDS:
         raise UnknownNameError("kind of connection", connection.kind, CONNECTION_KINDS, where=where)
     check_choice("sign_mode", connection.sign_mode, (None, "mixed", "excitatory", "inhibitory"), where)
-    check_choice("port", connection.port, ("current", "imag", "signal"), where)
+    check_choice("port", connection.port, ("current", "imag", "signal", "none"), where)
     check_choice("pre_port", connection.pre_port, ("spikes", "error"), where)
     check_range("weight_exp", connection.weight_exp, -31, 31, where)
     check_range("num_weight_bits", connection.num_weight_bits, 1, 8, where)
@@ -33,6 +34,11 @@ def check_connection(connection: Connection, pre: Population, post: Population, 
         raise ValueRangeError("it leads into an input", where=where, remedy="Inputs only send.")
     if connection.port == "signal" and (post.modulator is None or post.modulator.signal != "feedback"):
         raise ValueRangeError("it leads to a port 'signal' that its post population does not have", where=where)
+    if connection.port == "none" and connection.plasticity is None:
+        raise ValueRangeError("it leads nowhere and does not learn", where=where, need="a port, or a learning rule")
+    check_choice("signs_only", connection.signs_only, (False, True), where)
+    if connection.signs_only and connection.transpose_of is None:
+        raise ValueRangeError("signs_only without transpose_of", where=where)
     if connection.port == "imag" and post.kind not in ("rf", "rf_iz", "rf_zero"):
         raise ValueRangeError("it leads to a port 'imag', which resonators only have", where=where)
     if connection.pre_port == "error" and (pre.modulator is None or pre.modulator.signal != "error"):
@@ -52,6 +58,25 @@ def check_connection(connection: Connection, pre: Population, post: Population, 
             check_choice("plasticity.traces", key, TRACE_KEYS, where)
             if not 0 <= value < 1e9:
                 raise ValueRangeError(f"{key} is {value}", where=where, need="0 or more")
+
+
+def check_transposed(connection: Connection, connections: Mapping[str, Connection], where: str) -> None:
+    """What a connection reads backward is there, and fits; UnknownNameError or ValueRangeError names the place."""
+    if not isinstance(connection.transpose_of, str) or connection.transpose_of not in connections:
+        known = [c.name for c in connections.values() if c.kind == "dense"]
+        raise UnknownNameError("connection", str(connection.transpose_of), known, where=f"transpose_of of {where}")
+    read = connections[connection.transpose_of]
+    if (read.pre, read.post) != (connection.post, connection.pre) or read.kind != "dense" or read.transpose_of:
+        raise ValueRangeError(
+            f"it reads '{read.name}' backward, a {read.kind} connection {read.pre} -> {read.post}", where=where,
+            need=f"a dense connection {connection.post} -> {connection.pre} with weights of its own",
+        )  # fmt: skip
+    own = isinstance(connection.weights, np.ndarray) and not connection.weights.any()
+    if not own or connection.kind != "dense" or connection.plasticity is not None:
+        raise ValueRangeError(
+            "it reads the weights of another connection and has its own, another kind, or a learning rule",
+            where=where, need="dense, weights of 0, no plasticity",
+        )  # fmt: skip
 
 
 def _check_weights(connection: Connection, pre: Population, post: Population, where: str) -> tuple[int, ...]:

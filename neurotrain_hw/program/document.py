@@ -70,9 +70,14 @@ class DocumentReader:
                 "arithmetic": Arithmetic(**self._fields(Arithmetic, fields["arithmetic"])),
                 "shape": tuple(as_integer(s) for s in as_list(fields["shape"])),
                 "parameters": {k: self._value(v) for k, v in fields["parameters"].items()},
-                "modulator": None if modulator is None else Modulator(**self._fields(Modulator, modulator)),
+                "modulator": None if modulator is None else self._modulator(modulator),
             }
         )
+
+    def _modulator(self, doc: Any) -> Modulator:
+        fields = self._fields(Modulator, doc)
+        table = {k: tuple(as_integer(v) for v in as_list(fields[k])) for k in ("psi_bounds", "psi_values")}
+        return Modulator(**{**fields, **table})
 
     def _connection(self, doc: Any) -> Connection:
         fields = self._fields(Connection, doc)

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.program.modulator import Modulator
+
 PopulationKind = Literal[
     "input", "lif", "lif_reset", "lif_refractory", "ternary_lif", "atrlif", "sigma", "delta", "sigma_delta", "rf",
     "rf_iz", "rf_zero",
@@ -58,34 +60,6 @@ STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 LIF_KINDS = ("lif", "lif_reset", "lif_refractory", "ternary_lif")
 """Kinds that take an `Arithmetic`."""
-
-
-@dataclass(frozen=True)
-class Modulator:
-    """How a post neuron forms the third factor of its learning connections, in integers, once a step.
-
-    With v' the membrane before the reset, theta = vth << 6 and clip127(x) = clip(x, -127, 127):
-
-        psi = 1                                  (psi = "none")
-        psi = |v' - theta| <= psi_halfwidth      (psi = "box"; 24-bit membrane units)
-        signal = "feedback":  M = psi * clip127(tz(L, signal_shift)),  L the int32 sum of the `signal` port
-        signal = "error":     z = min(tz(z * (4096 - trace_decay), 12) + s * trace_impulse, 2^23 - 1)
-                              e = clip127(target - (z >> trace_shift)),  M = psi * e
-
-    where tz shifts toward zero, s is this step's spike and `target` is the value that the input population named
-    `target` sends in the same step. The neuron sends y1 = max(M, 0), y2 = max(-M, 0), y3 = 0 at its own step, and,
-    for signal = "error", e (signed) on its port `error`, which feedback connections read with one step of latency.
-    z is set to 0 when the neuron's state is reset (`lif_reset`).
-    """
-
-    signal: Literal["error", "feedback"]
-    psi: Literal["none", "box"] = "none"
-    psi_halfwidth: int = 0
-    signal_shift: int = 0
-    target: str | None = None
-    trace_decay: int = 0
-    trace_impulse: int = 0
-    trace_shift: int = 0
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,10 @@ class PopulationCounts:
     all others. Together they are steps x neurons. `spikes`: spikes or graded values sent, whatever number of cores they
     go to; `spikes_on_core`, `spikes_off_core`: deliveries, one for each core that holds a target of the spike (None
     without a placement).
+
+    What a modulator (`program.Modulator`) costs: `signal_updates`, one per neuron and step; `signal_multiplications`
+    and `signal_additions`, as `Modulator.operations` counts them; `third_factors`, the updates whose M is not 0;
+    `random_numbers` for noise. What is fed back through synapses counts as events of its connection.
     """
 
     updates_active: int = 0
@@ -51,6 +55,11 @@ class PopulationCounts:
     spikes: int = 0
     spikes_on_core: int | None = None
     spikes_off_core: int | None = None
+    signal_updates: int = 0
+    signal_multiplications: int = 0
+    signal_additions: int = 0
+    third_factors: int = 0
+    random_numbers: int = 0
 
 
 @dataclass(frozen=True)

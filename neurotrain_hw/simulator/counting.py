@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from neurotrain_hw.program import Program
+from neurotrain_hw.program import Modulator, Program
 from neurotrain_hw.program.deliveries import deliveries
 from neurotrain_hw.simulator.counters import ConnectionCounts, Counters, PopulationCounts
 from neurotrain_hw.simulator.layout import I64
 from neurotrain_hw.simulator.state import State
-from neurotrain_hw.simulator.tables import C_EVENTS, P_ACTIVE, P_IDLE, P_SPIKES
+from neurotrain_hw.simulator.tables import C_EVENTS, P_ACTIVE, P_IDLE, P_SPIKES, P_THIRDS
 
-_COUNTED = [P_ACTIVE, P_IDLE, P_SPIKES]
+_COUNTED = [P_ACTIVE, P_IDLE, P_SPIKES, P_THIRDS]
 
 
 def collect_counters(program: Program, state: State, *, learn: bool) -> Counters:
@@ -18,8 +18,9 @@ def collect_counters(program: Program, state: State, *, learn: bool) -> Counters
     counted, sent = state.populations[:, _COUNTED].tolist(), state.connections[:, C_EVENTS].tolist()
     for k, p in enumerate(program.populations):
         on, off = _deliveries(program, p.name, state.spikes(k)) if program.placement else (None, None)
-        active, idle, spikes = counted[k]
-        populations[p.name] = PopulationCounts(active, idle, spikes, on, off)
+        active, idle, spikes, thirds = counted[k]
+        signal = {} if p.modulator is None else _signal(p.modulator, p.n * steps, thirds)
+        populations[p.name] = PopulationCounts(active, idle, spikes, on, off, **signal)
     connections, rule = {}, 0
     for k, c in enumerate(program.connections):
         events, graded = sent[k], c.num_message_bits > 0
@@ -35,6 +36,16 @@ def collect_counters(program: Program, state: State, *, learn: bool) -> Counters
             rule += 1
         connections[c.name] = ConnectionCounts(0 if graded else events, events if graded else 0, **learning)
     return Counters(steps, connections, populations)
+
+
+def _signal(modulator: Modulator, updates: int, thirds: int) -> dict[str, int]:
+    """What a modulator cost in so many updates of neurons."""
+    multiplications, additions = modulator.operations
+    return {
+        "signal_updates": updates, "signal_multiplications": multiplications * updates,
+        "signal_additions": additions * updates, "third_factors": thirds,
+        "random_numbers": updates if modulator.beside == "noise" else 0,
+    }  # fmt: skip
 
 
 def _deliveries(program: Program, population: str, spikes: I64) -> tuple[int, int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
-from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Population, Program
-from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, sparse_weights
+from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Modulator, Population, Program
+from neurotrain_hw.program.modulator import BESIDE, PSI_BITS, PSI_KINDS, SIGNALS
+from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, pack_weights, sparse_weights
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.lanes import NEURONS
@@ -24,7 +25,7 @@ I64 = npt.NDArray[np.int64]
 ALIGN = 64
 """Bytes that every stretch of a state is aligned to."""
 
-_PORTS = {"current": t.CURRENT, "imag": t.IMAG, "signal": t.SIGNAL}
+_PORTS = {"current": t.CURRENT, "imag": t.IMAG, "signal": t.SIGNAL, "none": t.UNREAD}
 _FAMILIES = {"atrlif": "atrlif", "delta": "delta", "sigma_delta": "delta", "rf_zero": "rf_zero"}
 _SENDS_VALUES = ("ternary_lif", "sigma", "delta", "sigma_delta", "rf_zero")
 
@@ -160,10 +161,14 @@ class _Builder:
         if p.kind in _SENDS_VALUES:
             give(t.P_VALUE_AT, 4 * n)
         if p.modulator is not None:
-            self._modulator(row, p)
+            self._modulator(row, p.modulator)
             for column in (t.P_SIGNAL_AT, t.P_Z_AT, t.P_ERROR_AT):
                 give(column, 4 * n)
             self.states[p.name, "third"] = give(t.P_THIRD_AT, 4 * n)
+            if p.modulator.beside != "nothing":
+                self.states[p.name, "beside"] = give(t.P_BESIDE_AT, 4 * n)
+            if p.modulator.signal == "goodness":
+                give(t.P_GOODNESS_AT, 16, "totals")
 
     def _needs_sent(self, name: str) -> bool:
         return any(p.modulator is not None and p.modulator.target == name for p in self.program.populations)
@@ -193,14 +198,18 @@ class _Builder:
             else:
                 row[t.P_RESTLESS] = 1
 
-    def _modulator(self, row: I64, p: Population) -> None:
-        m = p.modulator
-        if m is None:
-            return
+    def _modulator(self, row: I64, m: Modulator) -> None:
         row[t.P_MODULATED], row[t.P_RESTLESS] = 1, 1
-        row[t.P_PSI], row[t.P_HALFWIDTH] = int(m.psi == "box"), m.psi_halfwidth
-        row[t.P_FEEDBACK], row[t.P_SIGNAL_SHIFT] = int(m.signal == "feedback"), m.signal_shift
-        row[t.P_DECAY], row[t.P_IMPULSE], row[t.P_TRACE_SHIFT] = m.trace_decay, m.trace_impulse, m.trace_shift
+        row[t.P_SIGNAL], row[t.P_PSI] = SIGNALS.index(m.signal), PSI_KINDS.index(m.psi)
+        row[t.P_HALFWIDTH], row[t.P_BOUNDS] = m.psi_halfwidth, len(m.psi_bounds)
+        row[t.P_BOUNDS_AT] = self._kept(np.array([*m.psi_bounds, *m.psi_values], np.int32))
+        row[t.P_SIGNAL_SHIFT] = m.signal_shift + (PSI_BITS if m.psi_from_table and m.beside != "psi_alone" else 0)
+        row[t.P_FILTERS], row[t.P_DECAY], row[t.P_IMPULSE] = int(m.filters_spikes), m.trace_decay, m.trace_impulse
+        row[t.P_TRACE_SHIFT], row[t.P_MEMBRANE] = m.trace_shift, int(m.output == "membrane")
+        row[t.P_ERROR_STEP], row[t.P_SIGN_SENT] = m.error_step, int(m.error_sent == "sign")
+        row[t.P_BESIDE], row[t.P_BESIDE_SHIFT] = BESIDE.index(m.beside), m.beside_shift
+        row[t.P_GOODNESS_SHIFT], row[t.P_GOODNESS_LEVEL] = m.goodness_shift, m.goodness_level
+        row[t.P_NOISE_EXP], row[t.P_NOISE_SEED] = m.noise_exp, m.noise_seed
 
     def _connection(self, number: int, c: Connection) -> None:
         row = self.connections[number]
@@ -215,7 +224,9 @@ class _Builder:
         late = row[t.C_LATE] = t.LATE if depth > 1 and c.weight_exp < 0 else 0
         if c.kind == "delay_dense" and c.weight_exp < 0 and c.num_message_bits > 0:
             late = row[t.C_LATE] = t.WIDE
-        if c.plasticity is not None:
+        if c.transpose_of is not None:
+            self._transposed(row, c, self.program.connection(c.transpose_of))
+        elif c.plasticity is not None:
             self._plastic(row, c)
         elif c.kind == "conv":
             self._conv(row, c, pre, post)
@@ -239,10 +250,30 @@ class _Builder:
         weights = c.packed().weights
         if not isinstance(weights, PackedWeights):
             raise UnsupportedError(f"dense weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
+        self._packed(row, weights)
+
+    def _packed(self, row: I64, weights: PackedWeights) -> None:
         data = np.ascontiguousarray(weights.data)
         row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_ROW] = t.DENSE, self._kept(data), data.shape[1]
         row[t.C_BITS], row[t.C_SIGNED] = weights.bits, int(weights.signed)
         row[t.C_SHIFT], row[t.C_NEGATIVE] = weights.shift, int(weights.negative)
+
+    def _transposed(self, row: I64, c: Connection, read: Connection) -> None:
+        """Weights that learn are read where they are; others never change, and are turned round once."""
+        if read.plasticity is not None:
+            row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.TRANSPOSED, self._first_learned(read.name)
+            row[t.C_ROW], row[t.C_SIGNED] = row_length(read.weights.shape[0]), int(c.signs_only)
+        elif c.signs_only:
+            signs = pack_weights(2 * np.sign(read.matrix().T), "mixed", 8)  # twice, since mixed weights drop a bit
+            self._packed(row, replace(signs, shift=0))
+        else:
+            self._packed(row, pack_weights(read.matrix().T, read.resolved_sign_mode, 8))
+
+    def _first_learned(self, name: str) -> int:
+        """Where the weights of a learning connection begin among those of all."""
+        learning = [c for c in self.program.connections if c.plasticity is not None]
+        sizes = [c.weights.shape[1] * row_length(c.weights.shape[0]) for c in learning]
+        return sum(sizes[: [c.name for c in learning].index(name)])
 
     def _sparse(self, row: I64, c: Connection) -> None:
         weights = c.weights
@@ -279,7 +310,7 @@ class _Builder:
         row[t.C_GEOMETRY_AT] = self._kept(found)
 
     def _plastic(self, row: I64, c: Connection) -> None:
-        if c.kind != "dense" or c.pre_port == "error" or c.port != "current":
+        if c.kind != "dense" or c.pre_port == "error" or c.port not in ("current", "none"):
             raise UnsupportedError(
                 f"a {c.kind} connection on the learning path cannot be plastic here", where=f"connection '{c.name}'",
                 remedy="Use a dense connection without delays from spikes to the synaptic input.",

@@ -24,8 +24,10 @@ from neurotrain_hw.simulator.lanes import (
     store_some,
 )
 from neurotrain_hw.simulator.message_kernels import count_sent, forget_sent
+from neurotrain_hw.simulator.modulator_kernels import close_step, modulate, perturb
 from neurotrain_hw.simulator.other_kernels import other_block
 from neurotrain_hw.simulator.tables import (
+    BESIDE_NOISE,
     BLOCK,
     INPUT,
     LIF_REFRACTORY,
@@ -33,15 +35,11 @@ from neurotrain_hw.simulator.tables import (
     P_ACTIVE,
     P_ACTIVE_AT,
     P_ANY_TOUCH,
+    P_BESIDE,
     P_COLUMNS,
     P_CURRENT_AT,
-    P_DECAY,
     P_EACH,
-    P_ERROR_AT,
-    P_FEEDBACK,
-    P_HALFWIDTH,
     P_IDLE,
-    P_IMPULSE,
     P_KIND,
     P_MODULATED,
     P_N,
@@ -49,20 +47,14 @@ from neurotrain_hw.simulator.tables import (
     P_PERIOD,
     P_PHASE,
     P_PLAIN,
-    P_PSI,
     P_REST_AT,
     P_RESTING,
     P_RESTING_ACTIVE,
     P_RESTLESS,
     P_SENDING,
-    P_SIGNAL_AT,
-    P_SIGNAL_SHIFT,
     P_STATE_AT,
     P_SUBTRACT,
-    P_TARGET_AT,
-    P_THIRD_AT,
     P_TOUCHED_AT,
-    P_TRACE_SHIFT,
     P_U_MODE,
     P_V_MODE,
     P_VALUE_AT,
@@ -105,7 +97,7 @@ def update(population_at, scratch_at, t):
         if row[P_PLAIN]:
             busy, changed = _plain_block(row, first, last, scratch_at)
         elif row[P_KIND] <= TERNARY_LIF:
-            busy, changed = _any_lif_block(row, first, last)
+            busy, changed = _any_lif_block(row, first, last, t)
         else:
             busy, changed = other_block(row, first, last)
         touched[b] = 0
@@ -113,6 +105,8 @@ def update(population_at, scratch_at, t):
         active += busy
     row[P_ANY_TOUCH] = 0
     count_sent(row)
+    if row[P_MODULATED]:
+        close_step(row)
     # blocks that have just come to rest are counted among the resting ones from the next step on
     row[P_ACTIVE] += active + resting_active
     row[P_IDLE] += n - active - resting_active
@@ -237,7 +231,7 @@ def _voltage(v, u, bias, dv, mode):
 
 
 @kernel
-def _any_lif_block(row, first, last):
+def _any_lif_block(row, first, last, t):
     """LIF of every kind, neuron by neuron: overflow modes, refractory, ternary, and with a modulator."""
     n, width, each, kind = row[P_N], row[P_WIDTH], row[P_EACH], row[P_KIND]
     state, p = words(row[P_STATE_AT], 3 * n), words(row[P_PARAMETERS_AT], 9 * width)
@@ -254,11 +248,13 @@ def _any_lif_block(row, first, last):
         spike, new_v = 0, v
         if not waits:
             new_v = _voltage(v, new_u, bias, np.int64(p[width + at]), row[P_V_MODE])
+            if row[P_BESIDE] == BESIDE_NOISE:
+                new_v = perturb(row, i, new_v, t)
             spike = 1 if new_v > p[3 * width + at] else 0
             if kind == TERNARY_LIF and new_v < p[4 * width + at]:
                 spike -= 1
         if row[P_MODULATED]:
-            _modulate(row, i, new_v, np.int64(p[5 * width + at]), spike)
+            modulate(row, i, new_v, np.int64(p[5 * width + at]), spike)
         if spike != 0:
             new_v = new_v - p[5 * width + at] if row[P_SUBTRACT] else np.int64(0)
             active[sending] = i
@@ -273,20 +269,3 @@ def _any_lif_block(row, first, last):
         state[i], state[n + i], current[i] = new_u, new_v, 0
     row[P_SENDING] = sending
     return busy, moved != 0
-
-
-@kernel
-def _modulate(row, i, v, theta, spike):
-    """The third factor of neuron i, as `program.Modulator` defines it."""
-    n = row[P_N]
-    third, signal = words(row[P_THIRD_AT], n), words(row[P_SIGNAL_AT], n)
-    psi = 0 if row[P_PSI] == 1 and abs(v - theta) > row[P_HALFWIDTH] else 1
-    if row[P_FEEDBACK]:
-        third[i] = psi * min(max(_toward_zero(np.int64(signal[i]), row[P_SIGNAL_SHIFT]), -127), 127)
-        signal[i] = 0
-        return
-    z, error, target = words(row[P_Z_AT], n), words(row[P_ERROR_AT], n), words(row[P_TARGET_AT], n)
-    filtered = _toward_zero(np.int64(z[i]) * (4096 - row[P_DECAY]), 12) + spike * row[P_IMPULSE]
-    z[i] = min(filtered, V_LIMIT - 1)
-    error[i] = min(max(np.int64(target[i]) - (np.int64(z[i]) >> row[P_TRACE_SHIFT]), -127), 127)
-    third[i] = psi * error[i]

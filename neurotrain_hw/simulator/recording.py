@@ -18,6 +18,8 @@ from neurotrain_hw.simulator.state import State
 _EVENT_ROOM = 1 << 14
 _ONES_ONLY = ("lif", "lif_reset", "lif_refractory", "atrlif", "rf", "rf_iz")
 
+FACTORS = ("y1", "y2", "y3")
+
 Wanted = frozenset[tuple[str, str]]
 
 
@@ -27,7 +29,7 @@ def parse_record(program: Program, record: Collection[str]) -> Wanted:
     for name in record:
         population, _, variable = name.rpartition(".")
         found = program.population(population)
-        known = ["spikes", *STATES[found.kind], *(("y1", "y2") if found.modulator else ())]
+        known = ["spikes", *STATES[found.kind], *(FACTORS if found.modulator else ())]
         if variable not in known:
             raise UnknownNameError("recordable variable", variable, known, where=f"population '{population}'")
         out.add((population, variable))
@@ -120,20 +122,32 @@ class Recording:
         return {p.name: found[p.name] for p in self.program.populations if p.name in found}
 
     def states(self) -> dict[str, I32]:
-        """The recorded variables, int32 (steps, n) each; M becomes y1 = max(M, 0) and y2 = max(-M, 0)."""
+        """The recorded variables, int32 (steps, n) each; y1, y2 and y3 are the halves of M, after what is beside it."""
         out: dict[str, I32] = {}
         for k, (name, variable) in enumerate(self._variables):
             found = np.ascontiguousarray(self._table[:, self._starts[k] : self._starts[k + 1]])
             parts = {variable: found}
             if variable == "third":
-                parts = {"y1": np.maximum(found, 0), "y2": np.maximum(-found, 0)}
+                halves, first = {0: np.maximum(found, 0), 1: np.maximum(-found, 0)}, self._first_half(name)
+                parts = {y: halves.get(v - first, np.zeros_like(found)) for v, y in enumerate(FACTORS) if v >= first}
+            elif variable == "beside":
+                parts = {"y1": found}
             out |= {f"{name}.{part}": value for part, value in parts.items() if (name, part) in self.wanted}
         return out
 
     def _wanted_variables(self) -> Sequence[tuple[str, str]]:
-        """The state variables to record, in a fixed order; y1 and y2 are both read from the third factor."""
-        third = {(name, "third") for name, variable in self.wanted if variable in ("y1", "y2")}
-        return sorted({(n, v) for n, v in self.wanted if v not in ("spikes", "y1", "y2")} | third)
+        """The state variables to record, in a fixed order; y1, y2 and y3 are read from what forms them."""
+        read = {
+            (name, "beside" if variable == "y1" and self._first_half(name) else "third")
+            for name, variable in self.wanted
+            if variable in FACTORS
+        }
+        return sorted({(n, v) for n, v in self.wanted if v not in ("spikes", *FACTORS)} | read)
+
+    def _first_half(self, name: str) -> int:
+        """Which of the factors is max(M, 0): y1, or y2 where y1 travels beside it."""
+        modulator = self.program.population(name).modulator
+        return int(modulator is not None and modulator.beside != "nothing")
 
     def _point(self) -> None:
         """Tell the kernels where the lists lie."""

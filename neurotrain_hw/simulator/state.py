@@ -16,7 +16,7 @@ from neurotrain_hw.simulator.layout import ALIGN, I32, I64, Layout, block_starts
 from neurotrain_hw.simulator.rule_memory import Plastic, RuleMemory, start_plastic
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
 
-_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES]
+_KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES, t.P_THIRDS]
 """Columns of the populations' table that change during a run and hold no addresses."""
 
 

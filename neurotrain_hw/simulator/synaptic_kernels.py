@@ -10,6 +10,7 @@ import numpy as np
 
 from neurotrain_hw.simulator.convolution_kernels import convolve
 from neurotrain_hw.simulator.dense_kernels import add_graded_rows, add_plastic_rows, add_rows
+from neurotrain_hw.simulator.modulator_kernels import add_columns
 from neurotrain_hw.simulator.scaling_kernel import scaled
 from neurotrain_hw.simulator.sparse_kernels import scale_late, scatter, scatter_wide
 from neurotrain_hw.simulator.tables import (
@@ -47,6 +48,8 @@ from neurotrain_hw.simulator.tables import (
     P_TOUCHED_AT,
     SIGNAL,
     SPARSE,
+    TRANSPOSED,
+    UNREAD,
     WIDE,
 )
 from neurotrain_hw.simulator.views import kernel, plain_bytes, wide, words
@@ -106,7 +109,7 @@ def propagate(connection_at, plastic_at, t):
     row = wide(connection_at, C_COLUMNS)
     pre = wide(row[C_PRE_AT], P_COLUMNS)
     sending = row[C_N_PRE] if row[C_ERROR] else pre[P_SENDING]
-    if sending == 0:
+    if sending == 0 or row[C_PORT] == UNREAD:
         return
     n, depth, kind = row[C_N_POST], row[C_DEPTH], row[C_FORMAT]
     blocks = (n + BLOCK - 1) // BLOCK
@@ -121,6 +124,8 @@ def propagate(connection_at, plastic_at, t):
         events = convolve(row, pre, into_at, marks_at, sending)
     elif kind == SPARSE:
         events = scatter(row, pre, into_at, marks_at, sending, t)
+    elif kind == TRANSPOSED:
+        events = add_columns(row, pre, into_at, plastic_at, sending)
     elif row[C_GRADED] or row[C_ERROR]:
         events = add_graded_rows(row, pre, into_at, plastic_at, sending)
     elif kind == DENSE:

@@ -55,6 +55,7 @@ from neurotrain_hw.simulator.rule_tables import (
 )
 from neurotrain_hw.simulator.tables import (
     P_ACTIVE_AT,
+    P_BESIDE_AT,
     P_COLUMNS,
     P_MODULATED,
     P_SENDING,
@@ -92,16 +93,20 @@ def see_spikes(rule_at, pre_at, post_at, t, k):
 
 @kernel
 def _take_third(rule, side, post, k):
-    """y1, y2 and y3 as the post neurons form them (M as max(M, 0) and max(-M, 0)), as they are given, or 0."""
+    """y1, y2 and y3 as the post neurons form them, as they are given, or 0.
+
+    They form max(M, 0) and max(-M, 0), as y1 and y2, or as y2 and y3 where something else travels beside M.
+    """
     n, modulated, zero = side[S_N], post[P_MODULATED] != 0, every(0)
+    half = 1 if post[P_BESIDE_AT] != 0 else 0
     for v in range(3):
-        from_at = post[P_THIRD_AT] if v < 2 else 0
+        from_at = post[P_BESIDE_AT] if v < half else (post[P_THIRD_AT] if v < half + 2 else 0)
         if not modulated:
             from_at = rule[R_GIVEN_AT] + v * rule[R_GIVEN_TRACE] + k * rule[R_GIVEN_STEP] if rule[R_GIVEN_AT] else 0
         for i in range(0, n, NEURONS):
             value = load_some(from_at + i * 4, n - i) if from_at != 0 else zero
-            if modulated:
-                value = most(value if v == 0 else zero - value, zero)
+            if modulated and v >= half:
+                value = most(value if v == half else zero - value, zero)
             store_some(side[S_TRACES_AT] + (v * n + i) * 4, value, n - i)
 
 

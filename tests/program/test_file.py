@@ -22,7 +22,17 @@ from programs import random_program
 
 from neurotrain_hw import archive
 from neurotrain_hw.errors import FormatError, NeurotrainError
-from neurotrain_hw.program import Arithmetic, Connection, CoreSlice, MemoryRow, Population, Program, Timing
+from neurotrain_hw.program import (
+    Arithmetic,
+    Connection,
+    CoreSlice,
+    MemoryRow,
+    Modulator,
+    Plasticity,
+    Population,
+    Program,
+    Timing,
+)
 from neurotrain_hw.program.file import load_program, save_program
 from neurotrain_hw.program.random_network import random_sparse
 from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, pack_weights
@@ -47,6 +57,9 @@ def _small() -> Program:
     kernel, geometry = np.arange(-4, 4, dtype=np.int16).reshape(2, 2, 2, 1), Convolution((1, 2), (0, 1), (1, 1), 1)
     arithmetic = Arithmetic("reached", "subtract", "saturate", "wrap")
     wire = {"pre": "in", "post": "n", "sign_mode": "mixed"}
+    table = Modulator("feedback", "segments", psi_bounds=(-9, 9), psi_values=(0, 31, 1))
+    rule = Plasticity("3f", "u0*x1*y1")
+    fed_back = {"port": "signal", "pre_port": "error", "transpose_of": "forth", "signs_only": True}
     return Program(
         "small",
         (
@@ -54,6 +67,9 @@ def _small() -> Program:
             Population("n", "lif", (3,), {**LIF, "vth": np.array([1, 2, 131071], np.int32)}, arithmetic=arithmetic),
             Population("image", "input", (3, 2, 1)),
             Population("map", "sigma_delta", (2, 2, 2), KINDS["sigma_delta"]),
+            Population("h", "lif", (2,), LIF, table),
+            Population("out", "lif", (1,), LIF, Modulator("error", target="label", error_sent="sign")),
+            Population("label", "input", (1,)),
         ),
         (
             Connection("dense", "dense", weights=np.array([[300, -1], [2, 3], [0, -300]]), weight_exp=-2, **wire),
@@ -61,6 +77,8 @@ def _small() -> Program:
             Connection("rows", "sparse", weights=rows, **wire),
             Connection("later", "delay_sparse", weights=later, max_delay=63, **wire),
             Connection("conv", "conv", "image", "map", kernel, num_message_bits=8, conv=geometry),
+            Connection("forth", "dense", "h", "out", np.array([[3, -4]]), port="none", plasticity=rule),
+            Connection("back", "dense", "out", "h", np.zeros((2, 1), np.int8), **fed_back),
         ),
         ("n",),
         "loihi2",
@@ -72,9 +90,9 @@ def _small() -> Program:
     )
 
 
-def test_a_file_of_version_2_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+def test_a_file_of_version_3_is_read_and_written_as_it_was(tmp_path: Path) -> None:
     """A recorded file: a change of the format must come with another version, and with another file here."""
-    golden = Path(__file__).parents[1] / "golden" / "program-2.nhw"
+    golden = Path(__file__).parents[1] / "golden" / "program-3.nhw"
     _same(_small(), load_program(golden))
     save_program(_small(), tmp_path / "a.nhw")
     assert (tmp_path / "a.nhw").read_bytes() == golden.read_bytes()
@@ -404,7 +422,7 @@ HOSTILE |= {
     "half an arithmetic": _set("populations.2.arithmetic", {"threshold": "above"}),
     "no arithmetic": _set("populations.2.arithmetic", None),
     "an arithmetic of an input": _set("populations.0.arithmetic.u_overflow", "saturate"),
-    "an older version of this format": _edit(lambda d: d.update(version=1)),
+    "an older version of this format": _edit(lambda d: d.update(version=2)),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,9 +15,11 @@ from reference import Reference
 
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Arithmetic, Program
+from neurotrain_hw.program.modulator import BESIDE, PSI_KINDS, SIGNALS
 from neurotrain_hw.simulator import Session, simulate, simulate_batch
 
-NAMES = ("h1.spikes", "h1.u", "h1.v", "h2.spikes", "h2.u", "h2.v", "out.spikes", "out.v", "h2.y1", "h2.y2", "out.y1")
+STEERED = tuple(f"{name}.y{k}" for name in ("h2", "h3", "h4", "out") for k in (1, 2, 3))
+NAMES = ("h1.spikes", "h1.u", "h1.v", "h2.spikes", "h2.u", "h2.v", "out.spikes", "out.v", *STEERED)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -79,11 +82,28 @@ def test_third_factors_of_every_arithmetic_agree(seed: int) -> None:
 
 def test_some_random_programs_spike_everywhere() -> None:
     busy = 0
-    for seed in range(40):
+    for seed in range(70):
         program, inputs, steps = random_program(seed)
         run = simulate(program, _streams(inputs), steps=steps, record=NAMES)
         busy += all(run.spikes[name].count for name in ("h1", "h2", "out")) and bool(run.states["h2.y2"].any())
     assert busy >= 8
+
+
+def test_the_random_modulators_work_in_every_form() -> None:
+    """Each signal, psi, and what travels beside M is followed by third factors of both signs in several programs."""
+    found: Counter[str] = Counter()
+    for seed in range(40):
+        program, inputs, steps = random_program(seed)
+        run = simulate(program, _streams(inputs), steps=steps, record=STEERED)
+        for p in program.populations:
+            if p.modulator is None:
+                continue
+            m, alone = p.modulator, p.modulator.beside == "nothing"
+            halves = [run.states[f"{p.name}.y{k}"] for k in ((1, 2) if alone else (2, 3))]
+            if all(half.any() for half in halves):
+                found.update([m.signal, m.psi, m.beside, m.output, m.error_sent])
+    forms = (*SIGNALS, *PSI_KINDS, *BESIDE, "membrane", "sign")
+    assert all(found[form] >= 3 for form in forms), found
 
 
 @pytest.mark.parametrize("cuts", [(1, 59), (7, 13, 40), (30, 30)])

@@ -12,13 +12,13 @@ from lava.proc.io.source import PySendModelFixed, RingBuffer
 from lava.proc.sparse.models import PyDelaySparseModelBitAcc, PySparseModelBitAcc
 from lava.proc.sparse.process import DelaySparse, Sparse
 from lava.utils.weightutils import SignMode
+from modulated import ModulatedLIF
 from neurons import GRADED_KINDS, STATES, in_ports, neurons
-from processes import CheckedConv, ModulatedLIF, RecordedLearningDense, Recorder, recorder_model
+from processes import CheckedConv, RecordedLearningDense, Recorder, recorder_model
 
 SIGNS = {"mixed": SignMode.MIXED, "excitatory": SignMode.EXCITATORY, "inhibitory": SignMode.INHIBITORY}
 OUT_PORTS = {"spikes": "s_out", "error": "s_out_error"}
 FACTORS = ("y1", "y2", "y3")
-THIRD_FACTORS = {"y1": "y1", "y2": "y2"}
 TRACES = ("x1", "x2", "y1", "y2", "y3")
 
 
@@ -43,8 +43,11 @@ class Graph:
         self.populations = {p["name"]: self._population(p) for p in program["populations"]}
         for population in program["populations"]:
             target = (population["modulator"] or {}).get("target")
-            if target is not None and population["modulator"]["signal"] == "error":
-                self.populations[target].s_out.connect(self.populations[population["name"]].target_in)
+            if target is not None:
+                source, n = self.populations[target], self.neurons[population["name"]]
+                if self.neurons[target] != n:  # one value for all neurons
+                    source = self._source(np.repeat(self._input(target, 1), n, axis=1))
+                source.s_out.connect(self.populations[population["name"]].target_in)
         for connection in program["connections"]:
             self._connection(connection)
         self.anchor = self._recorder()
@@ -62,7 +65,7 @@ class Graph:
         if p["kind"] == "input":
             return self._source(self._input(name, n))
         process, model = neurons(p)
-        variables = dict(STATES[p["kind"]], **(THIRD_FACTORS if p["modulator"] is not None else {}))
+        variables = dict(STATES[p["kind"]], **({y: y for y in FACTORS} if p["modulator"] is not None else {}))
         process.proc_params["states"] = {
             variable: self._file(f"{name}.{state}", (self.steps, n), np.int32)
             for state, variable in variables.items()

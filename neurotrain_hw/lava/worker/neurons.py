@@ -12,13 +12,12 @@ from lava.proc.resfire.process import RFZero
 from lava.proc.rf.process import RF
 from lava.proc.rf_iz.process import RF_IZ
 from lava.proc.sdn.process import ActivationMode, Delta, Sigma, SigmaDelta
+from modulated import ModulatedLIF, RecordedModulatedLif
 from processes import (
-    ModulatedLIF,
     RecordedAtrlif,
     RecordedDelta,
     RecordedLif,
     RecordedLifReset,
-    RecordedModulatedLif,
     RecordedRf,
     RecordedRfIz,
     RecordedRfZero,

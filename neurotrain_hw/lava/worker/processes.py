@@ -1,4 +1,4 @@
-"""Lava processes of our own: neurons that form a third factor, a recorder of spikes, and models that record states.
+"""Lava processes of our own: a recorder of spikes, and models that record states.
 
 Arithmetic that Lava has is inherited from Lava, never written again: the models here add ports and files to it.
 """
@@ -6,51 +6,20 @@ Arithmetic that Lava has is inherited from Lava, never written again: the models
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
-from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.ports import PyInPort
 from lava.magma.core.model.py.type import LavaPyType
-from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.ports.ports import InPort
 from lava.magma.core.process.process import AbstractProcess
-from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.atrlif.models import PyATRLIFModelFixed
 from lava.proc.conv.models import PyConvModelFixed
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc, PyTernLifModelFixed
-from lava.proc.lif.process import LIF
 from lava.proc.resfire.models import PyRFZeroModelFixed
 from lava.proc.rf.models import PyRFModelFixed
 from lava.proc.rf_iz.models import PyRF_IZModelFixed
 from lava.proc.sdn.models import PyDeltaModelFixed, PySigmaDeltaModelFixed, PySigmaModelFixed
-
-STATE_MAX = 2**23 - 1
-FACTOR_MAX = 127
-
-
-def toward_zero(value, shift):
-    """sign(x) * (|x| >> shift), in 64 bits."""
-    value = np.asarray(value, np.int64)
-    return np.sign(value) * (np.abs(value) >> shift)
-
-
-class ModulatedLIF(LIF):
-    """LIF whose neurons send spikes, back-propagating spikes and a third factor (program/population.py, Modulator).
-
-    `modulator`: that dataclass as a dict. `reset`: (interval, offset) of LIFReset, or None.
-    """
-
-    def __init__(self, *, shape, modulator, reset, **lif):
-        super().__init__(shape=shape, modulator=modulator, reset=reset, **lif)
-        self.signal_in = InPort(shape=shape)
-        self.target_in = InPort(shape=shape)
-        self.s_out_bap = OutPort(shape=shape)
-        self.s_out_y1 = OutPort(shape=shape)
-        self.s_out_y2 = OutPort(shape=shape)
-        self.s_out_y3 = OutPort(shape=shape)
-        self.s_out_error = OutPort(shape=shape)
-        self.z = Var(shape=shape, init=0)
-        self.y1 = Var(shape=shape, init=0)
-        self.y2 = Var(shape=shape, init=0)
 
 
 class StateRecording:
@@ -140,64 +109,6 @@ class CheckedConv(PyConvModelFixed):
 
 
 class RecordedLearningDense(FinalRecording, PyLearningDenseModelBitApproximate):
-    pass
-
-
-@implements(proc=ModulatedLIF, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class ModulatedLifModel(PyLifModelBitAcc):
-    """Lava's bit-accurate LIF, with the optional reset of LIFReset, and then the third factor of this step."""
-
-    implements_process = None  # inherited from the model of LIF; Lava refuses to overwrite it
-    signal_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    target_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
-    s_out_bap: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, bool)
-    s_out_y1: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
-    s_out_y2: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
-    s_out_y3: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
-    s_out_error: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
-    z: np.ndarray = LavaPyType(np.ndarray, np.int64)
-    y1: np.ndarray = LavaPyType(np.ndarray, np.int32)
-    y2: np.ndarray = LavaPyType(np.ndarray, np.int32)
-
-    def run_spk(self):
-        reset = self.proc_params["reset"]
-        if reset is not None and self.time_step % reset[0] == reset[1] % reset[0]:
-            self.u[:], self.v[:], self.z[:] = 0, 0, 0
-        self.scale_bias()
-        self.scale_threshold()
-        self.subthr_dynamics(activation_in=self.a_in.recv())
-        membrane = self.v.astype(np.int64)
-        spikes = self.spiking_activation()
-        self.reset_voltage(spike_vector=spikes)
-        error, factor = self._third_factor(membrane, spikes)
-        self.y1[:], self.y2[:] = np.maximum(factor, 0), np.maximum(-factor, 0)
-        self.s_out.send(spikes)
-        self.s_out_bap.send(spikes)
-        self.s_out_y1.send(self.y1)
-        self.s_out_y2.send(self.y2)
-        self.s_out_y3.send(np.zeros_like(self.y1))
-        self.s_out_error.send(error)
-
-    def _third_factor(self, membrane, spikes):
-        """(e, M) of this step, int64 (n,) each; e is 0 where the signal comes as feedback."""
-        m = self.proc_params["modulator"]
-        signal, target = self.signal_in.recv(), self.target_in.recv().astype(np.int64)
-        psi = np.ones_like(membrane)
-        if m["psi"] == "box":
-            psi = (np.abs(membrane - self.effective_vth) <= m["psi_halfwidth"]).astype(np.int64)
-        if m["signal"] == "feedback":
-            error = np.zeros_like(membrane)
-            signal = np.clip(toward_zero(signal, m["signal_shift"]), -FACTOR_MAX, FACTOR_MAX)
-            return error, psi * signal
-        decayed = toward_zero(self.z * (4096 - m["trace_decay"]), 12)
-        self.z[:] = np.minimum(decayed + spikes.astype(np.int64) * m["trace_impulse"], STATE_MAX)
-        error = np.clip(target - (self.z >> m["trace_shift"]), -FACTOR_MAX, FACTOR_MAX)
-        return error, psi * error
-
-
-class RecordedModulatedLif(StateRecording, ModulatedLifModel):
     pass
 
 
