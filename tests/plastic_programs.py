@@ -1,7 +1,8 @@
-"""Random learning rules, and small random networks that learn by them."""
+"""Random learning rules, and random networks that learn by them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +41,8 @@ def random_plastic_program(
         Population("scalar", "input", (1,)),
     )  # fmt: skip
     connections = [
-        _connection(rng, "c0", "in", "h", (n_hidden, n_in), t_epoch),
-        _connection(rng, "c1", "h", "out", (n_out, n_hidden), t_epoch),
+        _connection(rng, "c0", "in", "h", (n_hidden, n_in), t_epoch, wide),
+        _connection(rng, "c1", "h", "out", (n_out, n_hidden), t_epoch, wide),
     ]
     if steered and hidden.signal == "feedback":
         feedback = rng.integers(-128, 128, (n_hidden, n_out)).astype(np.int16)
@@ -66,17 +67,52 @@ def random_plastic_program(
     return Program(f"plastic-{seed}", populations, tuple(connections), ("out",)), inputs, third, STEPS
 
 
+def plastic_side_by_side(
+    seeds: Iterable[int], *, wide: bool = False
+) -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray], int]:
+    """Random programs as one whose parts do not touch, in the form that Lava takes; names begin with n<seed>."""
+    populations, connections, inputs, third = [], [], {}, {}
+    for seed in seeds:
+        program, given, factors, _ = random_plastic_program(seed, wide=wide)
+        name = f"n{seed}_".__add__
+        for p in program.populations:
+            m = p.modulator
+            renamed = m and replace(m, target=m.target and name(m.target))
+            populations.append(replace(p, name=name(p.name), modulator=renamed))
+        for c in program.connections:
+            if c.port != "none":
+                c = _for_lava(c, seed)
+                connections.append(replace(c, name=name(c.name), pre=name(c.pre), post=name(c.post)))
+        inputs |= {name(k): v for k, v in given.items()}
+        third |= {name(k): v for k, v in factors.items()}
+    return Program("plastic side by side", tuple(populations), tuple(connections)), inputs, third, STEPS
+
+
+def _for_lava(c: Connection, seed: int) -> Connection:
+    """Lava's three-factor rule has no constants for its y traces, and no connection of it reads what another learns."""
+    rule = c.plasticity
+    if rule is not None and rule.kind == "3f":
+        c = replace(c, plasticity=replace(rule, traces={k: v for k, v in rule.traces.items() if k[0] != "y"}))
+    if c.transpose_of is not None:
+        weights = np.random.default_rng(seed).integers(-128, 128, c.weights.shape).astype(np.int16)
+        c = replace(c, weights=weights, transpose_of=None, signs_only=False, sign_mode="mixed")
+    return c
+
+
 def _population(rng, name, n, modulator, wide):
     kind = str(rng.choice(["lif", "lif_reset"]))
-    values = {"du": 4095, "dv": int(rng.integers(0, 2000)),
-              "vth": int(10 ** rng.uniform(2, 4.5)) if wide else int(rng.integers(20, 200)),
-              "bias_mant": int(rng.choice([0, 300])), "bias_exp": 3}  # fmt: skip
+    if wide:  # each neuron spikes at its own rate, whatever reaches it
+        values = {"du": 4095, "dv": int(rng.integers(0, 30)), "vth": int(rng.choice([500, 2000])), "bias_exp": 4,
+                  "bias_mant": rng.integers(0, rng.choice([400, 4000]), n).astype(np.int32)}  # fmt: skip
+    else:
+        values = {"du": 4095, "dv": int(rng.integers(0, 2000)), "vth": int(rng.integers(20, 200)),
+                  "bias_mant": int(rng.choice([0, 300])), "bias_exp": 3}  # fmt: skip
     if kind == "lif_reset":
         values |= {"reset_interval": 13, "reset_offset": 3}
     return Population(name, kind, (n,), values, modulator)
 
 
-def _connection(rng, name, pre, post, shape, t_epoch):
+def _connection(rng, name, pre, post, shape, t_epoch, wide):
     sign = str(rng.choice(["mixed", "excitatory", "inhibitory"]))
     low, high = {"mixed": (-100, 300), "excitatory": (0, 256), "inhibitory": (-255, 1)}[sign]
     kind, u = str(rng.choice(["2f", "3f"])), int(rng.integers(0, 4))
@@ -94,7 +130,8 @@ def _connection(rng, name, pre, post, shape, t_epoch):
         _tag(rng, shape, -256, 256), _tag(rng, shape, 0, 256),
     )  # fmt: skip
     weights = rng.integers(low, high, shape).astype(np.int16)
-    return Connection(name, "dense", pre, post, weights, int(rng.integers(-1, 2)), 8, sign, plasticity=rule)
+    exp = int(rng.integers(-1, 2)) - 4 * wide  # in wide networks no single neuron is to decide
+    return Connection(name, "dense", pre, post, weights, exp, 8, sign, plasticity=rule)
 
 
 def _tag(rng, shape, low, high):

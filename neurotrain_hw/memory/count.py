@@ -184,7 +184,8 @@ class CoreMemory:
         kept = {y for rule in rules for y in rule.third_factors}
         yield Term(LEARNING, "third factors", neurons * len(kept), self.widths.trace, learning=True, per_sample=True)
         if group.modulator:
-            width = Width(MODULATOR_BITS.get(group.modulator, max(MODULATOR_BITS.values())))
+            usual = MODULATOR_BITS.get(group.modulator, max(MODULATOR_BITS.values()))
+            width = Width(usual if group.modulator_bits is None else group.modulator_bits)
             yield Term(LEARNING, "modulator state", neurons, width, learning=True, per_sample=True)
 
 

@@ -64,13 +64,17 @@ class Wire:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Neurons of one kind: their state variables, parameters (True: one for each neuron), and modulator's signal."""
+    """Neurons of one kind: their state variables, parameters (True: one for each neuron), and modulator's signal.
+
+    `modulator_bits`: its state per neuron, None for what is usual for the signal.
+    """
 
     name: str
     neurons: int
     states: tuple[str, ...]
     parameters: Mapping[str, bool] = field(default_factory=dict)
     modulator: str = ""
+    modulator_bits: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +153,7 @@ def _group(population: Population) -> Group:
         STATES[population.kind],
         {key: np.ndim(parameters[key]) > 0 for key in PARAMETER_WIDTHS if key in parameters},
         "" if population.modulator is None else population.modulator.signal,
+        None if population.modulator is None else population.modulator.state_bits,
     )
 
 

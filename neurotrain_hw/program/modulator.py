@@ -101,6 +101,11 @@ class Modulator:
         return self.psi in ("triangle", "segments")
 
     @property
+    def state_bits(self) -> int:
+        """State per neuron that it keeps from step to step: z, of 24 bits, and the int32 sum of what is fed back."""
+        return 24 * self.filters_spikes + 32 * (self.signal == "feedback")
+
+    @property
     def operations(self) -> tuple[int, int]:
         """(multiplications, additions) of one neuron's update, comparisons and clips of a sum among neither.
 

@@ -62,7 +62,7 @@ V_LIMIT = 2**23
 _GOLDEN, _MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-@kernel
+@inlined
 def modulate(row, i, v, theta, spike):
     """The third factor of neuron i, what travels beside it, and the error that it sends."""
     n, beside = row[P_N], row[P_BESIDE]
@@ -72,9 +72,13 @@ def modulate(row, i, v, theta, spike):
         z = words(row[P_Z_AT], n)
         z[i] = min(_toward_zero(np.int64(z[i]) * (4096 - row[P_DECAY]), 12) + spike * row[P_IMPULSE], V_LIMIT - 1)
         h = np.int64(z[i]) >> row[P_TRACE_SHIFT]
+    learned = _signal(row, i, v, h)
+    if learned == 0 and beside == BESIDE_NOTHING:  # nobody sees psi
+        third[i] = 0
+        return
     psi = _psi(row, v - theta)
     weight = np.int64(1) if beside == BESIDE_PSI_ALONE else psi
-    m = _clip127(_toward_zero(weight * _signal(row, i, v, h), row[P_SIGNAL_SHIFT]))
+    m = _clip127(_toward_zero(weight * learned, row[P_SIGNAL_SHIFT]))
     third[i] = m
     row[P_THIRDS] += m != 0
     if beside != BESIDE_NOTHING and beside != BESIDE_NOISE:  # noise is there already
@@ -138,7 +142,7 @@ def _clip127(x):
     return min(max(x, np.int64(-127)), np.int64(127))
 
 
-@kernel
+@inlined
 def _psi(row, x):
     """The pseudo-derivative at a distance x from the threshold."""
     kind, halfwidth, bounds = row[P_PSI], row[P_HALFWIDTH], row[P_BOUNDS]
@@ -154,7 +158,7 @@ def _psi(row, x):
     return np.int64(table[bounds + k])
 
 
-@kernel
+@inlined
 def _signal(row, i, v, h):
     """The learning signal L of neuron i."""
     n, kind = row[P_N], row[P_SIGNAL]

@@ -101,6 +101,13 @@ def test_a_backward_connection_that_does_not_fit_is_refused(
         _program(**change)
 
 
+def test_state_bits() -> None:
+    assert ERROR.state_bits == 24 and replace(ERROR, output="membrane").state_bits == 0
+    assert SEGMENTS.state_bits == 32 and replace(SEGMENTS, beside="trace").state_bits == 56
+    assert Modulator("reward", target="scalar").state_bits == 0
+    assert Modulator("goodness", target="scalar").state_bits == 24
+
+
 @pytest.mark.parametrize(
     ("modulator", "operations"),
     [
