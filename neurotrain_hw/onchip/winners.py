@@ -175,4 +175,4 @@ def _stream(network: WinnerNetwork, x: npt.NDArray[np.float32], seed: int | Sequ
 
 
 def _part(theta: I32, share: float) -> I32:
-    return np.floor(theta * share).astype(np.int32)
+    return np.asarray(np.floor(theta * share), np.int32)
