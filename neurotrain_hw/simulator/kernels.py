@@ -49,7 +49,8 @@ from neurotrain_hw.simulator.views import call, wide
 
 _FROZEN = (
     "convolution_kernels", "dense_kernels", "kernels", "lanes", "message_kernels", "modulator_kernels",
-    "neuron_kernels", "other_kernels", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables", "views",
+    "neuron_kernels", "other_kernels", "rule_tables", "scaling_kernel", "sparse_kernels", "synaptic_kernels", "tables",
+    "views",
 )  # fmt: skip
 _LEARNING = (
     "kernels", "lanes", "learning_lanes", "line_kernel", "plasticity", "rule_tables", "tables", "traces", "views",

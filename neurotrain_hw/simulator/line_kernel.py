@@ -121,11 +121,8 @@ def _prepare(rule, me, other, mine, m, first, gates, whole, target, room_at, len
         part_at = other[S_PARTS_AT] + (product[Q_PART + 1 - mine] + slot * row_of(other[S_N]) + first) * 4
         if crossed:
             value_at, count = room_at + ready * length, other[S_LIVE] - first
-            value, part, times = (
-                words(value_at, count),
-                words(part_at, count),
-                words(other[S_OWN_AT] + first * 4, count),
-            )
+            value, part = words(value_at, count), words(part_at, count)
+            times = words(other[S_OWN_AT] + first * 4, count)
             store(value_at + (padded(count) - NEURONS) * 4, every(0))
             for a in range(count):
                 value[a] = np.int32(part[a] * words(mine_part_at + times[a] * row_of(me[S_N]) * 4, 1)[0])

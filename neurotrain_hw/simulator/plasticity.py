@@ -94,7 +94,7 @@ def learn(rule_at, t, k, number):
     if post[S_IN_ROW] and narrow * 4 > columns:
         wide_rows = rows
     lift = 127 - math.floor(reals(rule[R_ROUNDING_AT], number + 1)[number] * 128)
-    for phase in range(2):
+    for phase in range(2):  # one call of a large kernel, which the compiler would else copy to each of three
         first, count, gates = 0, wide_rows, on
         mine_at, other_at, mine = pre_at, post_at, 0
         if phase == 1:

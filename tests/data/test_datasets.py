@@ -1,8 +1,6 @@
 """Datasets: documented splits, no sample in two of them, and errors that say what to put where."""
 
-import builtins
 import gzip
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 from neurotrain_hw.data import dataset_names, load_dataset, load_digits_split, load_mnist_split
 from neurotrain_hw.data.mnist import IMAGES, LABELS
 from neurotrain_hw.data.splits import stratified
-from neurotrain_hw.errors import DataUnavailableError, FormatError, MissingExtraError, UnknownNameError, ValueRangeError
+from neurotrain_hw.errors import DataUnavailableError, FormatError, UnknownNameError, ValueRangeError
 
 
 def test_digits_split_is_the_documented_one() -> None:
@@ -54,21 +52,6 @@ def test_unknown_dataset() -> None:
     assert dataset_names() == ["digits", "mnist"]
     with pytest.raises(UnknownNameError, match="digits"):
         load_dataset("digit")
-
-
-def test_missing_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: object, **kwargs: object) -> object:
-        if name.split(".")[0] == "sklearn":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    for name in [name for name in sys.modules if name.split(".")[0] == "sklearn"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"neurotrain-hw\[train\]"):
-        load_digits_split()
 
 
 def test_mnist_absent_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

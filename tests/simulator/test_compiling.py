@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from numba import njit
 
+from neurotrain_hw.simulator import kernels
 from neurotrain_hw.simulator.compiling import announced
 
 STEP = """
@@ -37,6 +39,18 @@ def test_a_compilation_is_announced_and_what_is_compiled_is_not(capsys: pytest.C
     with announced():
         assert outer(4) == 10
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("modules", [kernels._FROZEN, kernels._LEARNING])
+def test_the_key_of_compiled_code_covers_all_that_it_is_made_of(modules: tuple[str, ...]) -> None:
+    """A module that a kernel takes code or constants from, and that the key leaves out, would leave old code in use."""
+    folder = Path(kernels.__file__).parent
+    for name in set(modules) - {"kernels"}:
+        imported = re.findall(
+            r"^from neurotrain_hw\.simulator\.(\w+) import", (folder / f"{name}.py").read_text(), re.M
+        )
+        assert set(imported) - {"addresses", "arithmetic"} <= set(modules), name
+    assert {"kernels", "rule_tables", "tables", "views"} <= set(modules)
 
 
 @pytest.mark.slow
