@@ -1,7 +1,8 @@
-"""The program `neurotrain-hw`: signals first, then the command line."""
+"""The program `neurotrain-hw`: memory and signals first, then the command line."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 
@@ -9,6 +10,7 @@ import signal
 def main() -> None:
     """Entry point of `neurotrain-hw`; being told to end (SIGTERM) clears up as Ctrl-C does."""
     gc.set_threshold(50_000)  # loading modules makes many objects and little garbage; looking less often saves time
+    atexit.register(gc.freeze)  # else all that was loaded is taken apart at the end, object by object
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are loaded there is nothing to clear up
     from neurotrain_hw.cli import app, output
 

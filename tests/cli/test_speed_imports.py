@@ -49,6 +49,18 @@ def test_help_needs_not_even_numpy() -> None:
     assert not {"numpy", "rich"} & set(_after("--help")["modules"])
 
 
+def test_the_end_of_the_process_does_not_take_apart_what_was_loaded() -> None:
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print("frozen:", gc.get_freeze_count() > 0))  # registered first, so called last
+from neurotrain_hw.__main__ import main
+sys.argv = ["neurotrain-hw", "--help"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "frozen: True"
+
+
 def test_the_list_of_heavy_packages_is_spelt_as_they_are() -> None:
     """Against a slip of the pen: all of them are top-level names that a full installation has."""
     from importlib.metadata import packages_distributions
