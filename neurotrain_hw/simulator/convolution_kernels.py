@@ -12,7 +12,6 @@ from neurotrain_hw.simulator.tables import (
     C_WEIGHTS_AT,
     G_C,
     G_CO,
-    G_COLUMNS,
     G_GROUPS,
     G_KX,
     G_KY,
@@ -23,7 +22,7 @@ from neurotrain_hw.simulator.tables import (
     P_ACTIVE_AT,
     P_VALUE_AT,
 )
-from neurotrain_hw.simulator.views import kernel, plain_bytes, wide, words
+from neurotrain_hw.simulator.views import kernel, plain_bytes, table_row, words
 
 
 @kernel
@@ -32,7 +31,7 @@ def convolve(row, pre, into_at, marks_at, sending):
 
     The kernel is kept as (k_x, k_y, C_in, C_out / groups), flipped already, so that every tap adds a row.
     """
-    g = wide(row[C_GEOMETRY_AT], G_COLUMNS)
+    g = table_row(row[C_GEOMETRY_AT])
     n, graded = row[C_N_POST], row[C_GRADED] != 0
     marks = plain_bytes(marks_at, (n + BLOCK - 1) // BLOCK)
     active, valued = words(pre[P_ACTIVE_AT], sending), pre[P_VALUE_AT] != 0

@@ -34,17 +34,19 @@ _SENDS_VALUES = ("ternary_lif", "sigma", "delta", "sigma_delta", "rf_zero")
 class Layout:
     """What all runs of a program share.
 
-    `shape`: how many populations and connections. `inputs`: number and name of each input. `table`: the rows of all
-    populations, then of all connections (see `tables.py`), with their fixed columns. `slots`: the entries of it that
-    are addresses of the state itself, and `offsets` where in the state they point to, int64, in bytes. `sizes`: bytes
-    of the state's blocks, in their order. `presets`: values that are not 0 at the start, as (offset in bytes, int32
-    values). `states`: where the state variables and third factors lie, offset in bytes by (population, name).
-    `plastic`: initial weights, tag_1 and tag_2 of the learning connections, int32, laid out as in
-    `rule_memory.Plastic`. `arrays` keeps alive what the tables point to.
+    `shape`: how many populations and connections. `inputs`: number and name of each input. `parts`: entries of the
+    table that are addresses of compiled parts, by the part's name. `table`: the rows of all populations, then of all
+    connections (see `tables.py`), with their fixed columns. `slots`: the entries of it that are addresses of the state
+    itself, and `offsets` where in the state they point to, int64, in bytes. `sizes`: bytes of the state's blocks, in
+    their order. `presets`: values that are not 0 at the start, as (offset in bytes, int32 values). `states`: where the
+    state variables and third factors lie, offset in bytes by (population, name). `plastic`: initial weights, tag_1 and
+    tag_2 of the learning connections, int32, laid out as in `rule_memory.Plastic`. `arrays` keeps alive what the tables
+    point to.
     """
 
     shape: tuple[int, int]
     inputs: tuple[tuple[int, str], ...]
+    parts: tuple[tuple[int, str], ...]
     table: I64
     slots: I64
     offsets: I64
@@ -86,6 +88,7 @@ class _Builder:
         self.states: dict[tuple[str, str], int] = {}
         self.arrays: list[npt.NDArray[Any]] = []
         self.sent: dict[str, int] = {}
+        self.parts: list[tuple[int, str]] = []
         self.plastic_size = self.rules = 0
 
     def layout(self) -> Layout:
@@ -101,9 +104,8 @@ class _Builder:
         slots, offsets = self._offsets()
         inputs = tuple((self.index[name], name) for name in self.program.inputs)
         return Layout(
-            self.shape, inputs, self.table, slots, offsets, self.sizes, tuple(self.presets), self.states,
-            build_rule_tables(learning), _plastic_values(learning),
-            tuple(self.arrays),
+            self.shape, inputs, tuple(self.parts), self.table, slots, offsets, self.sizes, tuple(self.presets),
+            self.states, build_rule_tables(learning), _plastic_values(learning), tuple(self.arrays),
         )  # fmt: skip
 
     def _room(self, block: str, size: int) -> int:
@@ -146,6 +148,8 @@ class _Builder:
         if p.kind == "input":
             return
         self._parameters(row, p)
+        if not row[t.P_PLAIN]:
+            self.parts.append((number * t.P_COLUMNS + t.P_PART_AT, "any_lif" if p.kind in LIF_KINDS else "others"))
         blocks = -(-n // t.BLOCK)
         at = give(t.P_STATE_AT, 4 * n * max(len(STATES[p.kind]), 2))
         for k, name in enumerate(STATES[p.kind]):
@@ -245,6 +249,10 @@ class _Builder:
             self._give("connections", number, t.C_SCRATCH_MARKS_AT, "marks", depth * blocks)
         elif row[t.C_FORMAT] == t.DENSE:
             self._give("connections", number, t.C_SCRATCH_AT, "words", 4 * (-(-post.n // 2)))  # sums of 16 bits
+        plain = row[t.C_FORMAT] == t.DENSE and not (row[t.C_GRADED] or row[t.C_ERROR] or row[t.C_PORT] == t.UNREAD)
+        if not plain:
+            part = {t.SPARSE: "sparse", t.CONV: "convolution"}.get(int(row[t.C_FORMAT]), "rows")
+            self.parts.append((self.populations.size + number * t.C_COLUMNS + t.C_PART_AT, part))
 
     def _dense(self, row: I64, c: Connection) -> None:
         weights = c.packed().weights

@@ -36,11 +36,9 @@ from neurotrain_hw.simulator.rule_tables import (
     R_READS,
     R_READY_AT,
     R_ROW,
-    R_SIDES,
     R_SIGN,
     R_TARGETS,
     R_WEIGHTS_AT,
-    S_COLUMNS,
     S_IN_ROW,
     S_LIST_AT,
     S_LIVE,
@@ -57,7 +55,7 @@ from neurotrain_hw.simulator.rule_tables import (
     Y_UP,
 )
 from neurotrain_hw.simulator.traces import L_APPLIED, L_PROPOSED, L_ROUNDED, L_SATURATED, padded, row_of
-from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, table_row, wide, words
 
 X0, Y0, U = 1, 2, 4
 """Bits of the dependencies of a rule's products."""
@@ -72,7 +70,7 @@ def change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, whole):
     `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count; `whole`: add
     products that are 0, too, for what they clip.
     """
-    rule, me, other = wide(rule_at, R_SIDES), wide(mine_at, S_COLUMNS), wide(other_at, S_COLUMNS)
+    rule, me, other = table_row(rule_at), table_row(mine_at), table_row(other_at)
     count, length = other[S_LIVE] - first, padded(max(rule[R_PRE_N], rule[R_POST_N])) * 4
     neuron, row = np.int64(words(me[S_LIST_AT], m + 1)[m]), rule[R_ROW] * 4
     start, stride = (neuron * 4, row) if mine else (neuron * row, np.int64(4))
@@ -108,7 +106,7 @@ def _prepare(rule, me, other, mine, m, first, gates, whole, target, room_at, len
     """List a target's products that can change the line, at R_READY_AT, with what is the same for all of it."""
     ready = 0
     for q in range(rule[R_PRODUCTS]):
-        product = wide(rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8, Q_COLUMNS)
+        product = table_row(rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8)
         on = gates >> product[Q_DEPENDENCY] & 1 != 0
         if product[Q_TARGET] != target or not (on or whole):
             continue
@@ -127,7 +125,7 @@ def _prepare(rule, me, other, mine, m, first, gates, whole, target, room_at, len
             for a in range(count):
                 value[a] = np.int32(part[a] * words(mine_part_at + times[a] * row_of(me[S_N]) * 4, 1)[0])
             part_at = value_at
-        found = wide(rule[R_READY_AT] + (3 + ready * Y_COLUMNS) * 8, Y_COLUMNS)
+        found = table_row(rule[R_READY_AT] + (3 + ready * Y_COLUMNS) * 8)
         found[Y_PART_AT], found[Y_SCALE], found[Y_DOWN], found[Y_UP] = part_at, scale, product[Q_SHIFT], product[Q_EXP]
         found[Y_FACTORS] = product[Q_FACTORS] if product[Q_SYNAPTIC] else 0
         found[Y_FACTORS_AT] = product[Q_FACTORS_AT]
@@ -149,10 +147,10 @@ def _change(rule, target, into_at, ready, n, lift):
         before = old << 7
         total = before
         for p in range(ready):
-            product = wide(rule[R_READY_AT] + (3 + p * Y_COLUMNS) * 8, Y_COLUMNS)
+            product = table_row(rule[R_READY_AT] + (3 + p * Y_COLUMNS) * 8)
             value = load(product[Y_PART_AT] + i) * every(product[Y_SCALE])
             for f in range(product[Y_FACTORS]):
-                factor = wide(product[Y_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
+                factor = table_row(product[Y_FACTORS_AT] + f * F_COLUMNS * 8)
                 if factor[F_OF] == VALUES:
                     read = load(values[factor[F_WHICH]] + i)
                     read = limited(read, factor[F_CONSTANT], factor[F_LIMIT])

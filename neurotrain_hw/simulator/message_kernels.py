@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from neurotrain_hw.simulator.tables import (
-    B_COLUMNS,
     B_INTO_AT,
     B_N,
     B_SOURCE_AT,
     B_STRIDE,
-    E_COLUMNS,
     E_NEURON_AT,
     E_POINTER_AT,
     E_POPULATION_AT,
@@ -18,7 +16,6 @@ from neurotrain_hw.simulator.tables import (
     E_VALUE_AT,
     INPUT,
     P_ACTIVE_AT,
-    P_COLUMNS,
     P_EVENTS_AT,
     P_KIND,
     P_N,
@@ -30,13 +27,13 @@ from neurotrain_hw.simulator.tables import (
     P_VALUE_AT,
     P_VALUES_AT,
 )
-from neurotrain_hw.simulator.views import kernel, wide, words
+from neurotrain_hw.simulator.views import kernel, table_row, wide, words
 
 
 @kernel
 def take_input(population_at, k):
     """The messages of an input population in the run's step k, from 0: a stretch of its stream, where it lies."""
-    row = wide(population_at, P_COLUMNS)
+    row = table_row(population_at)
     if row[P_KIND] != INPUT:
         return
     forget_sent(row)
@@ -74,8 +71,8 @@ def count_sent(row):
 @kernel
 def record_spikes(event_at, k):
     """Append what a recorded population sends in the run's step k to its lists."""
-    event = wide(event_at, E_COLUMNS)
-    row = wide(event[E_POPULATION_AT], P_COLUMNS)
+    event = table_row(event_at)
+    row = table_row(event[E_POPULATION_AT])
     count, used = row[P_SENDING], event[E_USED]
     active, neuron = words(row[P_ACTIVE_AT], count), words(event[E_NEURON_AT] + used * 4, count)
     for a in range(active.size):
@@ -91,7 +88,7 @@ def record_spikes(event_at, k):
 @kernel
 def record_state(probe_at, k):
     """Copy a recorded variable of every neuron into its row of the run's step k."""
-    probe = wide(probe_at, B_COLUMNS)
+    probe = table_row(probe_at)
     source, into = words(probe[B_SOURCE_AT], probe[B_N]), words(probe[B_INTO_AT] + k * probe[B_STRIDE], probe[B_N])
     for i in range(source.size):
         into[i] = source[i]

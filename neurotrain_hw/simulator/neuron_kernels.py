@@ -24,19 +24,13 @@ from neurotrain_hw.simulator.lanes import (
     store_some,
 )
 from neurotrain_hw.simulator.message_kernels import count_sent, forget_sent
-from neurotrain_hw.simulator.modulator_kernels import close_step, modulate, perturb
-from neurotrain_hw.simulator.other_kernels import other_block
 from neurotrain_hw.simulator.tables import (
-    BESIDE_NOISE,
     BLOCK,
     INPUT,
-    LIF_REFRACTORY,
     LIF_RESET,
     P_ACTIVE,
     P_ACTIVE_AT,
     P_ANY_TOUCH,
-    P_BESIDE,
-    P_COLUMNS,
     P_CURRENT_AT,
     P_EACH,
     P_IDLE,
@@ -44,6 +38,7 @@ from neurotrain_hw.simulator.tables import (
     P_MODULATED,
     P_N,
     P_PARAMETERS_AT,
+    P_PART_AT,
     P_PERIOD,
     P_PHASE,
     P_PLAIN,
@@ -55,17 +50,10 @@ from neurotrain_hw.simulator.tables import (
     P_STATE_AT,
     P_SUBTRACT,
     P_TOUCHED_AT,
-    P_U_MODE,
-    P_V_MODE,
-    P_VALUE_AT,
     P_WIDTH,
     P_Z_AT,
-    TERNARY_LIF,
-    U_SATURATE,
-    U_WRAP,
-    V_WRAP,
 )
-from neurotrain_hw.simulator.views import halves, inlined, kernel, plain_bytes, wide, words
+from neurotrain_hw.simulator.views import call, halves, kernel, plain_bytes, table_row, wide, words
 
 V_LIMIT = 2**23
 
@@ -73,7 +61,7 @@ V_LIMIT = 2**23
 @kernel
 def update(population_at, scratch_at, t):
     """Update a population at step t: states, messages sent, counts. `scratch_at`: BLOCK bytes."""
-    row = wide(population_at, P_COLUMNS)
+    row = table_row(population_at)
     if row[P_KIND] == INPUT:
         return
     n = row[P_N]
@@ -96,17 +84,16 @@ def update(population_at, scratch_at, t):
         first, last = b * BLOCK, min((b + 1) * BLOCK, n)
         if row[P_PLAIN]:
             busy, changed = _plain_block(row, first, last, scratch_at)
-        elif row[P_KIND] <= TERNARY_LIF:
-            busy, changed = _any_lif_block(row, first, last, t)
         else:
-            busy, changed = other_block(row, first, last)
+            found = call(row[P_PART_AT], population_at, first, last, t, 0)
+            busy, changed = found >> 1, found & 1 != 0
         touched[b] = 0
         rest[b] = -1 if changed or row[P_RESTLESS] else busy
         active += busy
     row[P_ANY_TOUCH] = 0
     count_sent(row)
     if row[P_MODULATED]:
-        close_step(row)
+        call(row[P_PART_AT], population_at, 0, n, t, 1)
     # blocks that have just come to rest are counted among the resting ones from the next step on
     row[P_ACTIVE] += active + resting_active
     row[P_IDLE] += n - active - resting_active
@@ -199,73 +186,4 @@ def _plain_block(row, first, last, scratch_at):
             sent += np.uint64(1)
             word &= word - 1
     row[P_SENDING] = sending + np.int64(sent)
-    return busy, moved != 0
-
-
-@inlined
-def _toward_zero(x, bits):
-    """`arithmetic.shift_toward_zero`."""
-    return x >> bits if x >= 0 else -((-x) >> bits)
-
-
-@inlined
-def _current(u, a, du, mode):
-    """`arithmetic.update_current`, with the chip's overflow."""
-    u = np.int64(np.int32(_toward_zero(u * (4095 - du), 12) + np.int64(np.int32(np.int64(a) << 6))))
-    if mode == U_SATURATE:
-        return min(max(u, 1 - V_LIMIT), V_LIMIT - 1)
-    if mode == U_WRAP:
-        return ((u + V_LIMIT) & (2 * V_LIMIT - 1)) - V_LIMIT
-    if u > V_LIMIT:
-        return u - 2 * V_LIMIT
-    return u + 2 * V_LIMIT if u <= -V_LIMIT else u
-
-
-@inlined
-def _voltage(v, u, bias, dv, mode):
-    """`arithmetic.update_voltage`, with the chip's overflow."""
-    v = np.int64(np.int32(_toward_zero(v * (4096 - dv), 12) + u + bias))
-    if mode == V_WRAP:
-        return ((v + V_LIMIT) & (2 * V_LIMIT - 1)) - V_LIMIT
-    return min(max(v, 1 - V_LIMIT), V_LIMIT - 1)
-
-
-@kernel
-def _any_lif_block(row, first, last, t):
-    """LIF of every kind, neuron by neuron: overflow modes, refractory, ternary, and with a modulator."""
-    n, width, each, kind = row[P_N], row[P_WIDTH], row[P_EACH], row[P_KIND]
-    state, p = words(row[P_STATE_AT], 3 * n), words(row[P_PARAMETERS_AT], 9 * width)
-    current, active = words(row[P_CURRENT_AT], n), words(row[P_ACTIVE_AT], n)
-    values, valued = words(row[P_VALUE_AT], n), row[P_VALUE_AT] != 0
-    sending = row[P_SENDING]
-    busy = moved = 0
-    for i in range(first, last):
-        at = i * each
-        u, v, a, bias = np.int64(state[i]), np.int64(state[n + i]), current[i], np.int64(p[2 * width + at])
-        waits = kind == LIF_REFRACTORY and state[2 * n + i] > 0
-        busy += (u | v | a | bias) != 0 or waits
-        new_u = _current(u, a, np.int64(p[at]), row[P_U_MODE])
-        spike, new_v = 0, v
-        if not waits:
-            new_v = _voltage(v, new_u, bias, np.int64(p[width + at]), row[P_V_MODE])
-            if row[P_BESIDE] == BESIDE_NOISE:
-                new_v = perturb(row, i, new_v, t)
-            spike = 1 if new_v > p[3 * width + at] else 0
-            if kind == TERNARY_LIF and new_v < p[4 * width + at]:
-                spike -= 1
-        if row[P_MODULATED]:
-            modulate(row, i, new_v, np.int64(p[5 * width + at]), spike)
-        if spike != 0:
-            new_v = new_v - p[5 * width + at] if row[P_SUBTRACT] else np.int64(0)
-            active[sending] = i
-            if valued:
-                values[sending] = spike
-            sending += 1
-        if waits:
-            state[2 * n + i] -= 1
-        elif kind == LIF_REFRACTORY and spike != 0:
-            state[2 * n + i] = p[8 * width + at]
-        moved |= (new_u ^ u) | (new_v ^ v) | a | spike | waits
-        state[i], state[n + i], current[i] = new_u, new_v, 0
-    row[P_SENDING] = sending
     return busy, moved != 0

@@ -49,7 +49,7 @@ from neurotrain_hw.simulator.rule_tables import (
     S_TRACES,
 )
 from neurotrain_hw.simulator.traces import close_traces, gather, row_of
-from neurotrain_hw.simulator.views import kernel, plain_bytes, reals, wide, words
+from neurotrain_hw.simulator.views import kernel, plain_bytes, reals, table_row, words
 
 
 @kernel
@@ -58,7 +58,7 @@ def learn(rule_at, t, k, number):
 
     `k`, `number`: the step and the epoch, counted from where the rule's random numbers begin.
     """
-    rule = wide(rule_at, R_SIDES)
+    rule = table_row(rule_at)
     below = plain_bytes(rule[R_BELOW_AT], 1)
     # all synapses where values may lie outside the accumulator's range, as every product clips them: in the first
     # epoch, where weights and tags are as given, and while a tag_1 stands at -257
@@ -68,7 +68,7 @@ def learn(rule_at, t, k, number):
         gather(rule_at + (R_SIDES + s * S_COLUMNS) * 8, whole)
         close_traces(rule_at, rule_at + (R_SIDES + s * S_COLUMNS) * 8, k)
     pre_at, post_at = rule_at + R_SIDES * 8, rule_at + (R_SIDES + S_COLUMNS) * 8
-    pre, post = wide(pre_at, S_COLUMNS), wide(post_at, S_COLUMNS)
+    pre, post = table_row(pre_at), table_row(post_at)
     rows, columns = pre[S_LIVE], post[S_LIVE]
     if rows == 0 or columns == 0:
         return
@@ -83,7 +83,7 @@ def learn(rule_at, t, k, number):
         return
     for q in range(rule[R_PRODUCTS]):
         product_at = rule[R_PRODUCTS_AT] + q * Q_COLUMNS * 8
-        if on >> wide(product_at, Q_COLUMNS)[Q_DEPENDENCY] & 1:
+        if on >> table_row(product_at)[Q_DEPENDENCY] & 1:
             for s in range(2):
                 _fill_part(product_at, rule_at + (R_SIDES + s * S_COLUMNS) * 8, s, rule[R_EPOCH])
     # First the rows of the pre neurons whose products may reach every post neuron, by all products, then the columns
@@ -117,7 +117,7 @@ def _fill_part(product_at, side_at, number, epoch):
     It has one value, or one for each step at which the other side's neuron may have spiked. After the listed neurons
     it is 0.
     """
-    product, side, zero = wide(product_at, Q_COLUMNS), wide(side_at, S_COLUMNS), every(0)
+    product, side, zero = table_row(product_at), table_row(side_at), every(0)
     slots, dependency, row = product[Q_SLOTS + number], product[Q_DEPENDENCY], row_of(side[S_N])
     gated, scale = dependency == number, every(1 if number else product[Q_MANT])
     for slot in range(0 if slots == 1 else 1, slots):
@@ -127,7 +127,7 @@ def _fill_part(product_at, side_at, number, epoch):
             spiked = load(side[S_OWN_AT] + i) > zero
             part = choose(spiked, scale, zero) if gated else scale
             for f in range(product[Q_FACTORS]):
-                factor = wide(product[Q_FACTORS_AT] + f * F_COLUMNS * 8, F_COLUMNS)
+                factor = table_row(product[Q_FACTORS_AT] + f * F_COLUMNS * 8)
                 if factor[F_OF] == number:
                     read = choose(spiked, every(1), zero)
                     if factor[F_WHICH] >= 0:

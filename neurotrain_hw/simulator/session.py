@@ -17,7 +17,7 @@ from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.compiling import announced
 from neurotrain_hw.simulator.counters import Counters
 from neurotrain_hw.simulator.counting import collect_counters
-from neurotrain_hw.simulator.kernels import advance, learn_address
+from neurotrain_hw.simulator.kernels import PARTS, advance
 from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
@@ -136,9 +136,12 @@ class Session:
         if learning:
             state.rules.feed(self._streams.draw(before + 1, last), third)
         done = before + 1
-        ready = advance.overloads and (not learning or learn_address.cache_info().currsize)
+        needed = {name for _, name in self._layout.parts} | ({"learning"} if learning else set())
+        ready = advance.overloads and all(PARTS[name].ready for name in needed)
         with nullcontext() if ready else announced():
-            recording.run[t.X_LEARN_AT] = learn_address() if learning else 0
+            for entry, name in self._layout.parts:
+                state.table[entry] = PARTS[name].address
+            recording.run[t.X_LEARN_AT] = PARTS["learning"].address if learning else 0
             while done <= last:
                 done = advance(recording.run_at, done, last)
                 if done <= last:

@@ -24,7 +24,7 @@ class State:
     """The state of one run of a layout; its table holds addresses into it, so it must outlive their use.
 
     `words` int32, `marks` uint8 and `totals` int64 are the blocks that the layout divides; `populations` and
-    `connections` the rows of the table, some of whose columns are counters; `learning` int64 (rules, 5).
+    `connections` the rows of `table`, some of whose columns are counters; `learning` int64 (rules, 5).
     """
 
     def __init__(self, layout: Layout, plastic: tuple[I32, I32, I32]) -> None:
@@ -36,20 +36,20 @@ class State:
         skip = -address(room) % ALIGN
         self._room, self.at = room[skip:], address(room) + skip
         self.scratch_at = self.at + -(-size // ALIGN) * ALIGN
-        table: I64 = self._block("table", np.int64)
+        self.table: I64 = self._block("table", np.int64)
         self.words: I32 = self._block("words", np.int32)
         self.marks: npt.NDArray[np.uint8] = self._block("marks", np.uint8)
         self.totals: I64 = self._block("totals", np.int64)
-        self._table = layout.table.copy()
-        self._table[layout.slots] = self.at + layout.offsets
+        self._image = layout.table.copy()
+        self._image[layout.slots] = self.at + layout.offsets
         first = layout.shape[0] * t.P_COLUMNS
         self.populations, self.connections = (
-            table[:first].reshape(-1, t.P_COLUMNS),
-            table[first:].reshape(-1, t.C_COLUMNS),
+            self.table[:first].reshape(-1, t.P_COLUMNS),
+            self.table[first:].reshape(-1, t.C_COLUMNS),
         )
         self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
         self._learn_from(plastic)
-        self._begin(table)
+        self._begin()
 
     def reset(self, plastic: tuple[I32, I32, I32]) -> None:
         """Back to step 0, with these initial weights and tags."""
@@ -58,14 +58,14 @@ class State:
         self.learning[:] = 0
         if len(self.learning):
             self._learn_from(plastic)
-        self._begin(self._block("table", np.int64))
+        self._begin()
 
     def _learn_from(self, plastic: tuple[I32, I32, I32]) -> None:
         self.plastic = start_plastic(self.layout.rules, plastic)
         self.rules = RuleMemory(self.layout.rules, self.plastic, self.learning)
 
-    def _begin(self, table: I64) -> None:
-        table[:] = self._table
+    def _begin(self) -> None:
+        self.table[:] = self._image
         for offset, values in self.layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values
 

@@ -8,58 +8,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurotrain_hw.simulator.convolution_kernels import convolve
-from neurotrain_hw.simulator.dense_kernels import add_graded_rows, add_plastic_rows, add_rows
-from neurotrain_hw.simulator.modulator_kernels import add_columns
+from neurotrain_hw.simulator.dense_kernels import add_rows
 from neurotrain_hw.simulator.scaling_kernel import scaled
-from neurotrain_hw.simulator.sparse_kernels import scale_late, scatter, scatter_wide
 from neurotrain_hw.simulator.tables import (
     BLOCK,
     C_BUFFER_AT,
-    C_COLUMNS,
     C_DEPTH,
-    C_ERROR,
     C_EVENTS,
     C_EXP,
     C_FORMAT,
-    C_GRADED,
     C_LATE,
     C_MARKS_AT,
     C_N_POST,
-    C_N_PRE,
     C_NEGATIVE,
+    C_PART_AT,
     C_PORT,
     C_POST_AT,
     C_PRE_AT,
-    C_SCRATCH_AT,
-    C_SCRATCH_MARKS_AT,
     C_SHIFT,
     C_USED_AT,
     CONV,
-    DENSE,
     IMAG,
     P_ACTIVE_AT,
     P_ANY_TOUCH,
-    P_COLUMNS,
     P_CURRENT_AT,
     P_IMAG_AT,
     P_SENDING,
     P_SIGNAL_AT,
     P_TOUCHED_AT,
     SIGNAL,
-    SPARSE,
-    TRANSPOSED,
-    UNREAD,
-    WIDE,
 )
-from neurotrain_hw.simulator.views import kernel, plain_bytes, wide, words
+from neurotrain_hw.simulator.views import call, kernel, plain_bytes, table_row, words
 
 
 @kernel
 def deliver(connection_at, t):
     """Add what arrives at step t through a connection to its port, and mark the blocks that it reaches."""
-    row = wide(connection_at, C_COLUMNS)
-    post = wide(row[C_POST_AT], P_COLUMNS)
+    row = table_row(connection_at)
+    post = table_row(row[C_POST_AT])
     slot = t % row[C_DEPTH]
     used = plain_bytes(row[C_USED_AT], row[C_DEPTH])
     if used[slot] == 0:
@@ -106,43 +92,17 @@ def deliver(connection_at, t):
 @kernel
 def propagate(connection_at, plastic_at, t):
     """Add this step's messages of a connection to what is due at the steps after, and count the events."""
-    row = wide(connection_at, C_COLUMNS)
-    pre = wide(row[C_PRE_AT], P_COLUMNS)
-    sending = row[C_N_PRE] if row[C_ERROR] else pre[P_SENDING]
-    if sending == 0 or row[C_PORT] == UNREAD:
+    row = table_row(connection_at)
+    if row[C_PART_AT] != 0:
+        call(row[C_PART_AT], connection_at, plastic_at, t, 0, 0)
         return
-    n, depth, kind = row[C_N_POST], row[C_DEPTH], row[C_FORMAT]
-    blocks = (n + BLOCK - 1) // BLOCK
-    if row[C_LATE] == WIDE:
-        row[C_EVENTS] += scatter_wide(row, pre, sending, t)
+    pre, n = table_row(row[C_PRE_AT]), row[C_N_POST]
+    sending = pre[P_SENDING]
+    if sending == 0:
         return
-    if row[C_LATE]:
-        into_at, marks_at = row[C_SCRATCH_AT], row[C_SCRATCH_MARKS_AT]
-    else:
-        into_at, marks_at = row[C_BUFFER_AT], row[C_MARKS_AT]
-    if kind == CONV:
-        events = convolve(row, pre, into_at, marks_at, sending)
-    elif kind == SPARSE:
-        events = scatter(row, pre, into_at, marks_at, sending, t)
-    elif kind == TRANSPOSED:
-        events = add_columns(row, pre, into_at, plastic_at, sending)
-    elif row[C_GRADED] or row[C_ERROR]:
-        events = add_graded_rows(row, pre, into_at, plastic_at, sending)
-    elif kind == DENSE:
-        events = sending * n
-        add_rows(row, pre[P_ACTIVE_AT], into_at, sending)
-    else:
-        events = sending * n
-        add_plastic_rows(row, pre[P_ACTIVE_AT], into_at, plastic_at, sending)
-    row[C_EVENTS] += events
-    if events == 0:
-        return
-    if kind != CONV and kind != SPARSE:
-        marks = plain_bytes(marks_at, blocks)
-        for b in range(blocks):
-            marks[b] = 1
-    used = plain_bytes(row[C_USED_AT], depth)
-    if row[C_LATE]:
-        scale_late(row, n, depth, blocks, t)
-    elif kind != SPARSE or depth == 1:
-        used[(t + 1) % depth] = 1
+    add_rows(row, pre[P_ACTIVE_AT], row[C_BUFFER_AT], sending)
+    row[C_EVENTS] += sending * n
+    marks = plain_bytes(row[C_MARKS_AT], (n + BLOCK - 1) // BLOCK)
+    for b in range(marks.size):
+        marks[b] = 1
+    plain_bytes(row[C_USED_AT], 1)[0] = 1

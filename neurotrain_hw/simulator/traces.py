@@ -56,12 +56,11 @@ from neurotrain_hw.simulator.rule_tables import (
 from neurotrain_hw.simulator.tables import (
     P_ACTIVE_AT,
     P_BESIDE_AT,
-    P_COLUMNS,
     P_MODULATED,
     P_SENDING,
     P_THIRD_AT,
 )
-from neurotrain_hw.simulator.views import inlined, kernel, reals, wide, words
+from neurotrain_hw.simulator.views import inlined, kernel, reals, table_row, wide, words
 
 L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 """Columns of the counters of a learning connection."""
@@ -70,11 +69,11 @@ L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
 @kernel
 def see_spikes(rule_at, pre_at, post_at, t, k):
     """Note this step's spikes: times within the epoch, impulses of repeated spikes; take the third factors."""
-    rule = wide(rule_at, R_SIDES)
+    rule = table_row(rule_at)
     now = np.int32((t - 1) % rule[R_EPOCH] + 1)
     for s in range(2):
-        side = wide(rule_at + (R_SIDES + s * S_COLUMNS) * 8, S_COLUMNS)
-        population = wide(post_at if s == 1 else pre_at, P_COLUMNS)
+        side = table_row(rule_at + (R_SIDES + s * S_COLUMNS) * 8)
+        population = table_row(post_at if s == 1 else pre_at)
         spiking, times = words(population[P_ACTIVE_AT], population[P_SENDING]), words(side[S_TIMES_AT], side[S_N])
         again = now > 1 and side[S_KEEPS] != 0  # third factors replace what an early impulse would change
         random = wide(side[S_DRAWN_EARLY_AT], k + 1)[k] if again and side[S_DRAWN_EARLY_AT] != 0 else 0
@@ -88,7 +87,7 @@ def see_spikes(rule_at, pre_at, post_at, t, k):
                     trace[j] = _lifted(trace[j], size)
             times[j] = now
     if rule[R_THIRD]:
-        _take_third(rule, wide(rule_at + (R_SIDES + S_COLUMNS) * 8, S_COLUMNS), wide(post_at, P_COLUMNS), k)
+        _take_third(rule, table_row(rule_at + (R_SIDES + S_COLUMNS) * 8), table_row(post_at), k)
 
 
 @kernel
@@ -117,7 +116,7 @@ def gather(side_at, whole):
     A side whose neurons lie side by side in memory (S_WHOLE) lists all of them, in order (S_IN_ROW), once a quarter
     is due. S_SPIKED_AT holds where in the list those that spiked are.
     """
-    side = wide(side_at, S_COLUMNS)
+    side = table_row(side_at)
     n, full, zero = side[S_N], whole or side[S_FULL] != 0, every(0)
     live_at, rest_at, kinds = side[S_LIST_AT], side[S_REST_AT], side[S_TRACES]
     first_at, others_at = live_at, rest_at
@@ -168,7 +167,7 @@ def close_traces(rule_at, side_at, k):
     S_HISTORY_AT: int32 (epoch + 2, traces, n): at the steps 0 to epoch, and at the neuron's own spike.
     Formulas: `arithmetic.decay_trace`, `.add_impulse`.
     """
-    rule, side, zero, most_of = wide(rule_at, R_SIDES), wide(side_at, S_COLUMNS), every(0), every(127)
+    rule, side, zero, most_of = table_row(rule_at), table_row(side_at), every(0), every(127)
     n, kinds, epoch, row = side[S_LIVE], side[S_TRACES], rule[R_EPOCH], row_of(side[S_N]) * 4
     index, times_at, own_at = words(side[S_LIST_AT], n), side[S_TIMES_AT], side[S_OWN_AT]
     own = words(own_at, n)

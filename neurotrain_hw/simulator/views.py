@@ -6,11 +6,14 @@ count, at every call and every step. Whoever hands out an address keeps its arra
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np import arrayobj
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -50,17 +53,16 @@ def _view_of(item: Any, name: str) -> Any:
 
 @intrinsic
 def call(typing_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
-    """Call the compiled C function at an address, void of five int64."""
+    """What the compiled C function at an address returns, int64 of five int64."""
     del typing_context, address, a, b, c, d, e
 
     def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         del signature
         word = ir.IntType(64)
-        function = ir.FunctionType(ir.VoidType(), [word] * 5).as_pointer()
-        builder.call(builder.inttoptr(values[0], function), values[1:])
-        return context.get_dummy_value()
+        function = ir.FunctionType(word, [word] * 5).as_pointer()
+        return builder.call(builder.inttoptr(values[0], function), values[1:])
 
-    return types.none(*[types.int64] * 6), make
+    return types.int64(*[types.int64] * 6), make
 
 
 signed_bytes = _view_of(types.int8, "signed_bytes")
@@ -80,3 +82,56 @@ wide = _view_of(types.int64, "wide")
 
 reals = _view_of(types.float64, "reals")
 """float64 (n,) at an address."""
+
+
+class TableRow(types.Type):
+    """A row of a table of int64: its address, and nothing else, so that it compiles fast and is passed for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(name="TableRow")
+
+
+TABLE_ROW = TableRow()
+
+
+@register_model(TableRow)
+class _RowModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, row: TableRow) -> None:
+        super().__init__(manager, row, ir.IntType(64))
+
+
+@intrinsic
+def table_row(typing_context, address):
+    """The row of a table at an address."""
+    return TABLE_ROW(types.int64), lambda context, builder, signature, values: values[0]
+
+
+@infer_global(operator.getitem)
+class _Get(AbstractTemplate):
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        row = arguments[0]
+        return signature(types.int64, row, types.intp) if isinstance(row, TableRow) else None
+
+
+@infer_global(operator.setitem)
+class _Set(AbstractTemplate):
+    def generic(self, arguments: Any, keywords: Any) -> Any:
+        row = arguments[0]
+        return signature(types.none, row, types.intp, types.int64) if isinstance(row, TableRow) else None
+
+
+def _entry(builder: Any, row: Any, column: Any) -> Any:
+    size = ir.Constant(ir.IntType(64), 8)
+    return builder.inttoptr(builder.add(row, builder.mul(column, size)), ir.IntType(64).as_pointer())
+
+
+@lower_builtin(operator.getitem, TableRow, types.intp)
+def _get(context, builder, signature, values):
+    return builder.load(_entry(builder, *values))
+
+
+@lower_builtin(operator.setitem, TableRow, types.intp, types.int64)
+def _set(context, builder, signature, values):
+    row, column, value = values
+    builder.store(value, _entry(builder, row, column))
+    return context.get_dummy_value()
