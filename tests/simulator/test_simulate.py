@@ -18,7 +18,7 @@ STREAMS = {name: EventStream.from_dense(values.astype(np.int32)) for name, value
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
-        ({"record": ["h3.spikes"]}, UnknownNameError, "no population called 'h3'"),
+        ({"record": ["h99.spikes"]}, UnknownNameError, "no population called 'h99'"),
         ({"record": ["h1.w"]}, UnknownNameError, "no recordable variable called 'w'"),
         ({"record": ["h1.y1"]}, UnknownNameError, "population 'h1': there is no recordable variable called 'y1'"),
         ({"record": ["in.v"]}, UnknownNameError, "population 'in': there is no recordable variable called 'v'"),
