@@ -15,7 +15,7 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.check import check_inputs
 from neurotrain_hw.simulator.run import Run
-from neurotrain_hw.simulator.session import Session
+from neurotrain_hw.simulator.session import Session, run_together
 
 Engine = Literal["chip", "lava"]
 ThirdFactors = Mapping[str, npt.NDArray[np.int32]]
@@ -70,19 +70,26 @@ def simulate_batch(
     for sample in samples:
         check_inputs(program, sample)
     first = Session(program, record=names, learn=False)
-    idle: SimpleQueue[Session] = SimpleQueue()
-    for session in [first, *(first.fresh() for _ in range(min(threads, len(samples)) - 1))]:
-        idle.put(session)
+    threads = max(1, min(threads, len(samples)))
+    together = max(1, min(_TOGETHER, _ROOM // first.size, -(-len(samples) // threads)))
+    idle: SimpleQueue[list[Session]] = SimpleQueue()
+    for k in range(threads):
+        idle.put([first if k + j == 0 else first.fresh() for j in range(together)])
 
-    def run(sample: Mapping[str, EventStream]) -> Run:
-        session = idle.get()
-        session.restart()
+    def run(start: int) -> list[Run]:
+        sessions, part = idle.get(), samples[start : start + together]
         try:
-            return session.run(sample, steps=steps)
+            return run_together(sessions[: len(part)], part, steps=steps)
         finally:
-            idle.put(session)
+            idle.put(sessions)
 
-    if threads <= 1 or len(samples) < 2:
-        return [run(sample) for sample in samples]
+    starts = range(0, len(samples), together)
+    if threads == 1:
+        return [found for start in starts for found in run(start)]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(run, samples))
+        return [found for part in pool.map(run, starts) for found in part]
+
+
+_TOGETHER, _ROOM = 16, 1 << 26
+"""At most so many samples run in one stretch of compiled code, between which threads wait for each other, and at most
+in so many bytes of states."""

@@ -34,7 +34,9 @@ from neurotrain_hw.simulator.tables import (
     P_COLUMNS,
     X_CONNECTIONS,
     X_CONNECTIONS_AT,
+    X_LAST,
     X_LEARN_AT,
+    X_NEXT,
     X_OFFSET,
     X_PLASTIC_AT,
     X_POPULATIONS,
@@ -78,39 +80,42 @@ def _compiled_loop(digest: int) -> Any:
     """The step loop, kept on disk under the digest."""
 
     @njit(cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
-    def advance(run_at, first, last):
-        """Run steps `first` to `last` (from 1) of the run at an address.
+    def advance(runs_at, count):
+        """Run `count` runs to their ends, one after the other; `runs_at`: their addresses, int64 (count,).
 
-        Stops early where a list of spikes may be full after the next step, and returns the step to go on with.
+        Stops early where a run's list of spikes may be full after its next step, and returns the number of that run.
         """
         if digest < 0:  # never; it makes the digest part of the cache's key
-            return first
-        run = table_row(run_at)
-        for t in range(first, last + 1):
-            for e in range(run[X_SPIKES]):
-                event = table_row(run[X_SPIKES_AT] + e * E_COLUMNS * 8)
-                if event[E_USED] + event[E_N] > event[E_ROOM]:
-                    return t
-            k = t - 1 - run[X_OFFSET]
-            for c in range(run[X_CONNECTIONS]):
-                deliver(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, t)
-            for p in range(run[X_POPULATIONS]):
-                take_input(run[X_POPULATIONS_AT] + p * P_COLUMNS * 8, k)
-            for p in range(run[X_POPULATIONS]):
-                update(run[X_POPULATIONS_AT] + p * P_COLUMNS * 8, run[X_SCRATCH_AT], t)
-            for e in range(run[X_SPIKES]):
-                record_spikes(run[X_SPIKES_AT] + e * E_COLUMNS * 8, k)
-            for b in range(run[X_PROBES]):
-                record_state(run[X_PROBES_AT] + b * B_COLUMNS * 8, k)
-            for c in range(run[X_CONNECTIONS]):
-                propagate(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_PLASTIC_AT], t)
-            if run[X_LEARN_AT] != 0:
+            return 0
+        for r in range(count):
+            run = table_row(table_row(runs_at)[r])
+            for t in range(run[X_NEXT], run[X_LAST] + 1):
+                for e in range(run[X_SPIKES]):
+                    event = table_row(run[X_SPIKES_AT] + e * E_COLUMNS * 8)
+                    if event[E_USED] + event[E_N] > event[E_ROOM]:
+                        run[X_NEXT] = t
+                        return r
+                k = t - 1 - run[X_OFFSET]
                 for c in range(run[X_CONNECTIONS]):
-                    row = table_row(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8)
-                    if row[C_RULE] >= 0:
-                        rule_at = run[X_RULES_AT] + row[C_RULE] * R_COLUMNS * 8
-                        call(run[X_LEARN_AT], rule_at, row[C_PRE_AT], row[C_POST_AT], t, run[X_OFFSET])
-        return last + 1
+                    deliver(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, t)
+                for p in range(run[X_POPULATIONS]):
+                    take_input(run[X_POPULATIONS_AT] + p * P_COLUMNS * 8, k)
+                for p in range(run[X_POPULATIONS]):
+                    update(run[X_POPULATIONS_AT] + p * P_COLUMNS * 8, run[X_SCRATCH_AT], t)
+                for e in range(run[X_SPIKES]):
+                    record_spikes(run[X_SPIKES_AT] + e * E_COLUMNS * 8, k)
+                for b in range(run[X_PROBES]):
+                    record_state(run[X_PROBES_AT] + b * B_COLUMNS * 8, k)
+                for c in range(run[X_CONNECTIONS]):
+                    propagate(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8, run[X_PLASTIC_AT], t)
+                if run[X_LEARN_AT] != 0:
+                    for c in range(run[X_CONNECTIONS]):
+                        row = table_row(run[X_CONNECTIONS_AT] + c * C_COLUMNS * 8)
+                        if row[C_RULE] >= 0:
+                            rule_at = run[X_RULES_AT] + row[C_RULE] * R_COLUMNS * 8
+                            call(run[X_LEARN_AT], rule_at, row[C_PRE_AT], row[C_POST_AT], t, run[X_OFFSET])
+            run[X_NEXT] = run[X_LAST] + 1
+        return count
 
     return advance
 

@@ -68,6 +68,11 @@ class Session:
         twin._start()
         return twin
 
+    @property
+    def size(self) -> int:
+        """Bytes of the state that changes during a run."""
+        return self._state.size
+
     def save(self, path: Path) -> None:
         """Write a snapshot of the run, from which `resume` goes on with the same bits."""
         parts = self._state.parts() | {f"initial_{k}": v for k, v in enumerate(self._initial)}
@@ -114,43 +119,58 @@ class Session:
 
         UnknownNameError and ValueRangeError for inputs or third factors that do not fit; the run stays as it is.
         """
+        self._prepare(inputs, steps, third_factors or {})
+        _advance([self])
+        return self._finish()
+
+    def _prepare(self, inputs: Mapping[str, EventStream], steps: int, third_factors: Mapping[str, I32]) -> None:
+        """Everything up to the step loop, which trusts what it is given."""
         if steps < 1:
             raise ValueRangeError(f"steps is {steps}", where="Session.run", need="at least 1")
-        program = self.program
-        check_inputs(program, inputs)  # the kernels trust what they are given
-        state, before = self._state, self.step
-        last = before + steps
-        learning = self.learn and len(self._layout.rules.rules) > 0
-        third = self._third(third_factors or {}, steps)
-        heard = {name: _heard(program, name, inputs.get(name), steps) for name in program.inputs}
+        program, state, before = self.program, self._state, self.step
+        check_inputs(program, inputs)
+        third = self._third(third_factors, steps)
+        self._heard = {name: _heard(program, name, inputs.get(name), steps) for name in program.inputs}
         state.clear_inputs()
-        state.listen(heard)
+        state.listen(self._heard)
         if self._recording is None or self._recording.steps != steps:
             self._recording = Recording(program, state, self._record, steps)
-        recording = self._recording
-        recording.begin()
-        recording.run[t.X_OFFSET] = before
+        self._recording.begin()
+        run = self._recording.run
+        run[t.X_OFFSET], run[t.X_NEXT], run[t.X_LAST] = before, before + 1, before + steps
         if len(self._layout.rules.rules):
-            recording.run[t.X_PLASTIC_AT] = address(state.plastic.w)
-            recording.run[t.X_RULES_AT] = address(state.rules.rows)
-        if learning:
-            state.rules.feed(self._streams.draw(before + 1, last), third)
-        done = before + 1
-        needed = {name for _, name in self._layout.parts} | ({"learning"} if learning else set())
-        ready = advance.overloads and all(PARTS[name].ready for name in needed)
-        with nullcontext() if ready else announced():
-            for entry, name in self._layout.parts:
-                state.table[entry] = PARTS[name].address
-            recording.run[t.X_LEARN_AT] = PARTS["learning"].address if learning else 0
-            while done <= last:
-                done = advance(recording.run_at, done, last)
-                if done <= last:
-                    recording.grow()
-        state.step = last
+            run[t.X_PLASTIC_AT], run[t.X_RULES_AT] = address(state.plastic.w), address(state.rules.rows)
+        if self._learning:
+            state.rules.feed(self._streams.draw(before + 1, before + steps), third)
+
+    def _link(self) -> None:
+        """Tell the step loop where the compiled parts are that it needs; they are compiled where they are not."""
+        for entry, name in self._layout.parts:
+            self._state.table[entry] = PARTS[name].address
+        self._running.run[t.X_LEARN_AT] = PARTS["learning"].address if self._learning else 0
+
+    def _finish(self) -> Run:
+        recording = self._running
+        self._state.step = int(recording.run[t.X_LAST])
         return Run(
-            steps, recording.spikes(heard), recording.states(), self.weights(), tags=self._tags(),
+            recording.steps, recording.spikes(self._heard), recording.states(), self.weights(), tags=self._tags(),
             traces=self._traces(), counters=self.counters,
         )  # fmt: skip
+
+    @property
+    def _learning(self) -> bool:
+        return self.learn and len(self._layout.rules.rules) > 0
+
+    @property
+    def _running(self) -> Recording:
+        if self._recording is None:
+            raise ValueRangeError("no run was prepared", where="Session")
+        return self._recording
+
+    @property
+    def _ready(self) -> bool:
+        names = {name for _, name in self._layout.parts} | ({"learning"} if self._learning else set())
+        return bool(advance.overloads) and all(PARTS[name].ready for name in names)
 
     @property
     def counters(self) -> Counters:
@@ -214,6 +234,28 @@ class Session:
                 for name in ("y1", "y2", "y3"):
                     out[f"{c.name}.{name}"], y = self._state.plastic.y[y : y + n_post].copy(), y + n_post
         return out
+
+
+def run_together(sessions: Sequence[Session], samples: Sequence[Mapping[str, EventStream]], *, steps: int) -> list[Run]:
+    """Run a sample in each session from the start, in one stretch of compiled code, which other threads run beside."""
+    for session, sample in zip(sessions, samples, strict=True):
+        session.restart()
+        session._prepare(sample, steps, {})
+    _advance(sessions)
+    return [session._finish() for session in sessions]
+
+
+def _advance(sessions: Sequence[Session]) -> None:
+    """Run what was prepared."""
+    with nullcontext() if all(session._ready for session in sessions) else announced():
+        for session in sessions:
+            session._link()
+        rows = np.array([session._running.run_at for session in sessions], np.int64)
+        done = 0
+        while done < len(sessions):
+            done += advance(address(rows[done:]), len(sessions) - done)
+            if done < len(sessions):
+                sessions[done]._running.grow()
 
 
 def _heard(program: Program, name: str, stream: EventStream | None, steps: int) -> EventStream:

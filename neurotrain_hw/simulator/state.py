@@ -69,6 +69,11 @@ class State:
         for offset, values in self.layout.presets:
             self.words[offset // 4 : offset // 4 + values.size] = values
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return self._room.nbytes
+
     def address(self, population: str, name: str) -> int:
         """The address of a state variable, int32 (n,)."""
         return self.at + self._starts["words"] + self.layout.states[population, name]

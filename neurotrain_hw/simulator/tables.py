@@ -46,12 +46,14 @@ DENSE, SPARSE, CONV, PLASTIC, TRANSPOSED = range(5)
 ) = range(29)  # fmt: skip
 C_COLUMNS = 29
 
-# a run: the tables of a program's state, and of what is recorded; `X_OFFSET` is the step before its first
+# a run: the tables of a program's state, and of what is recorded; `X_OFFSET` is the step before its first,
+# `X_NEXT` the one to go on with, and `X_LAST` its last
 (
     X_POPULATIONS, X_POPULATIONS_AT, X_CONNECTIONS, X_CONNECTIONS_AT, X_SPIKES, X_SPIKES_AT, X_PROBES, X_PROBES_AT,
-    X_SCRATCH_AT, X_PLASTIC_AT, X_OFFSET, X_RULES_AT, X_LEARN_AT,
-) = range(13)  # fmt: skip
-X_COLUMNS = 13
+    X_SCRATCH_AT, X_PLASTIC_AT, X_OFFSET, X_RULES_AT, X_LEARN_AT, X_NEXT,
+    X_LAST,
+) = range(15)  # fmt: skip
+X_COLUMNS = 15
 
 # recorded spikes of a population: its row, lists of neurons and of values (0: all 1) in `E_ROOM` entries, `E_USED` of
 # them so far, and where each step's begin, int64 (steps + 1,)
