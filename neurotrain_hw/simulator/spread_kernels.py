@@ -29,7 +29,7 @@ from neurotrain_hw.simulator.tables import (
     UNREAD,
     WIDE,
 )
-from neurotrain_hw.simulator.views import kernel, plain_bytes, table_row
+from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, table_row
 
 
 @kernel
@@ -37,8 +37,8 @@ def spread_rows(connection_at, plastic_at, t):
     """Values and errors through rows of weights, spikes through rows that learn, and rows read backward."""
     row = table_row(connection_at)
     pre, n = table_row(row[C_PRE_AT]), row[C_N_POST]
-    sending = row[C_N_PRE] if row[C_ERROR] else pre[P_SENDING]
-    if sending == 0 or row[C_PORT] == UNREAD:
+    sending = _sending(row, pre)
+    if sending == 0:
         return
     if row[C_FORMAT] == TRANSPOSED:
         events = add_columns(row, pre, row[C_BUFFER_AT], plastic_at, sending)
@@ -60,8 +60,9 @@ def spread_convolution(connection_at, t):
     """Messages through a convolution."""
     row = table_row(connection_at)
     pre = table_row(row[C_PRE_AT])
-    if pre[P_SENDING] > 0:
-        events = convolve(row, pre, row[C_BUFFER_AT], row[C_MARKS_AT], pre[P_SENDING])
+    sending = _sending(row, pre)
+    if sending > 0:
+        events = convolve(row, pre, row[C_BUFFER_AT], row[C_MARKS_AT], sending)
         row[C_EVENTS] += events
         if events > 0:
             plain_bytes(row[C_USED_AT], 1)[0] = 1
@@ -72,7 +73,7 @@ def spread_sparse(connection_at, t):
     """Messages through single synapses, with delays and without."""
     row = table_row(connection_at)
     pre, n, depth = table_row(row[C_PRE_AT]), row[C_N_POST], row[C_DEPTH]
-    sending = pre[P_SENDING]
+    sending = _sending(row, pre)
     if sending == 0:
         return
     if row[C_LATE] == WIDE:
@@ -89,3 +90,11 @@ def spread_sparse(connection_at, t):
         scale_late(row, n, depth, (n + BLOCK - 1) // BLOCK, t)
     elif depth == 1:
         plain_bytes(row[C_USED_AT], 1)[0] = 1
+
+
+@inlined
+def _sending(row, pre):
+    """How many neurons send through a connection: all of them their error, and none where nobody reads it."""
+    if row[C_PORT] == UNREAD:
+        return 0
+    return row[C_N_PRE] if row[C_ERROR] else pre[P_SENDING]

@@ -63,6 +63,26 @@ def test_random_programs_agree(seed: int) -> None:
     compare(program, reference, run, NAMES, steps)
 
 
+@pytest.mark.parametrize("kind", ["sparse", "delay_sparse", "delay_dense"])
+def test_errors_travel_through_every_kind_of_connection(kind: str) -> None:
+    """Every neuron sends its error at every step, whether it spikes or not."""
+    tried = 0
+    for seed in range(40):
+        program, inputs, steps = random_program(seed)
+        connections = tuple(
+            replace(c, kind=kind, delays=None if kind == "sparse" else np.full(c.weights.shape, 1 + seed % 3))
+            if c.pre_port == "error" and c.transpose_of is None else c
+            for c in program.connections
+        )  # fmt: skip
+        if [c.kind for c in connections] == [c.kind for c in program.connections]:
+            continue
+        tried += 1
+        changed = replace(program, connections=connections)
+        reference = Reference(changed).run(inputs, steps)
+        compare(changed, reference, simulate(changed, _streams(inputs), steps=steps, record=NAMES), NAMES, steps)
+    assert tried >= 5
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_third_factors_of_every_arithmetic_agree(seed: int) -> None:
     """A modulator sees the membrane before the reset, whatever the reset does to it."""
