@@ -1,4 +1,4 @@
-"""Says so when the kernels are compiled, which takes about half a minute, once on a machine."""
+"""Says so when kernels are compiled, which takes some seconds, once on a machine for each part of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Announcer(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if not _Announcer.busy:
             self.began, _Announcer.busy = time.perf_counter(), True
-            print("Compiling the simulator for this processor; this happens once ...", file=sys.stderr, flush=True)
+            print("Compiling the simulator for this processor; this happens once for each kind of network ...", file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:
         pass
