@@ -22,7 +22,8 @@ class _Announcer(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if not _Announcer.busy:
             self.began, _Announcer.busy = time.perf_counter(), True
-            print("Compiling the simulator for this processor; this happens once for each kind of network ...", file=sys.stderr, flush=True)
+            text = "Compiling the simulator for this processor; this happens once for each kind of network ..."
+            print(text, file=sys.stderr, flush=True)
 
     def on_end(self, event: Any) -> None:
         pass
