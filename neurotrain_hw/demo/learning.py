@@ -13,13 +13,13 @@ from neurotrain_hw.chips import load_chip
 from neurotrain_hw.data import Splits, load_dataset
 from neurotrain_hw.demo.chip import histogram, program_path
 from neurotrain_hw.demo.training import count
-from neurotrain_hw.demo.workers import in_threads
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.file import load_program
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import simulate
+from neurotrain_hw.threads import in_threads
 
 HIDDEN_RULE, READOUT_RULE = "eprop-random", "delta"
 LABELS: dict[Start, str] = {
