@@ -10,11 +10,11 @@ from neurotrain_hw.energy import format_pj
 from neurotrain_hw.errors import FormatError
 from neurotrain_hw.report.checking import hold, read_json
 from neurotrain_hw.report.schema import NUMBER, PLAIN, TEXT, WHOLE, Map, Null
-from neurotrain_hw.report.view import percent
+from neurotrain_hw.report.view import grouped, percent
 
 Json = Mapping[str, Any]
 FORMAT = "learn-1"
-TITLES = {"chip": "on the chip", "twin": "float twin", "control": "control: readout only"}
+TITLES = {"chip": "on the chip", "control": "control: readout only", "twin": "float twin"}
 _ROLES = {"chip": "learns", "twin": "in real numbers", "control": "control"}
 _SPREAD = {"n": WHOLE, "mean": NUMBER, "half_width": Null(NUMBER)}
 _UPDATES = {
@@ -83,14 +83,14 @@ def _headline(course: Json) -> list[dict[str, Any]]:
         "control": "the hidden layer stays random",
     }
     rows = [
-        {"label": f"test accuracy, {TITLES[kind]}", "value": _value(course["results"][kind]), "note": note}
+        {"label": f"test accuracy, {TITLES[kind].removeprefix('control: ')}", "value": _value(course["results"][kind]), "note": note}
         for kind, note in notes.items()
         if kind in course["results"]
     ]
     proposed, lost = (sum(row[key] for row in course["updates"]) for key in ("proposed", "rounded_away"))
     saturated = sum(row["saturated"] for row in course["updates"])
     if proposed:
-        note = f"saturated: {percent(saturated / proposed, 2)}"
+        note = f"of {grouped(proposed)} proposed; {grouped(saturated)} saturated"
         rows.append({"label": "weight updates rounded to nothing", "value": percent(lost / proposed), "note": note})
     return rows
 

@@ -79,7 +79,10 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 def page_sections(results: Json) -> list[Section]:
     """The sections for which the document has something, or says why it has not."""
     found = []
-    for name, heading, parts in _SECTIONS:
+    order = _SECTIONS
+    if results.get("kind") == "learning":  # what the run is about comes first
+        order = tuple(sorted(_SECTIONS, key=lambda section: section[0] != "learning"))
+    for name, heading, parts in order:
         blocks: list[Block] = []
         for key, draw in parts:
             if results.get(key) is not None:
