@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from neurotrain_hw.onchip.curves import Spread, curve, spread
+from neurotrain_hw.onchip.evaluation import accuracy
 from neurotrain_hw.onchip.feedback import signals
 from neurotrain_hw.onchip.network import OnChipNetwork, Start, TrainedHidden, build_program, target_levels
 from neurotrain_hw.onchip.protocol import (
     Lesson,
     Stream,
     TwinLesson,
-    accuracy,
     lessons,
     teach,
     teach_twin,
