@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -25,6 +25,13 @@ EpochsOption = Annotated[
 PatienceOption = Annotated[
     int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation accuracy.")
 ]
+BitsOption = Annotated[
+    int | None,
+    typer.Option("--weight-bits", min=1, max=8, help="Keep weights on the grid of so many bits. [default: 8 and sign]"),
+]
+RoundingOption = Annotated[
+    str | None, typer.Option(help="shared (random number), independent, or nearest. [default: the chip's]")
+]
 ControlOption = Annotated[bool, typer.Option("--control/--no-control", help="Teach the readout alone, too.")]
 TwinOption = Annotated[bool, typer.Option("--twin/--no-twin", help="Teach the same network in real numbers, too.")]
 AnywayOption = Annotated[bool, typer.Option("--anyway", help="Learn although the chip's own engine could not.")]
@@ -44,6 +51,8 @@ def learn(
     seeds: SeedsOption = 3,
     epochs: EpochsOption = None,
     patience: PatienceOption = None,
+    weight_bits: BitsOption = None,
+    rounding: RoundingOption = None,
     control: ControlOption = True,
     twin: TwinOption = True,
     budget: memory.BudgetOption = None,
@@ -73,8 +82,9 @@ def learn(
 
         folder = out or Path("runs") / f"learn-{Path(rule).stem}-{dataset}"
         settings = LearnSettings(
-            rule, target, budget, dataset, hidden, seeds, epochs, patience, control=control, twin=twin, anyway=anyway
-        )
+            rule, target, budget, dataset, hidden, seeds, epochs, patience, weight_bits, cast("Any", rounding),
+            control=control, twin=twin, anyway=anyway,
+        )  # fmt: skip
         with output.StatusBar(hidden=as_json) as bar:
 
             def say(line: str) -> None:
@@ -93,14 +103,17 @@ def _show(document: Mapping[str, Any], folder: Path) -> None:
     settings, network = document["settings"], document["network"]
     sizes = "-".join(str(network[key]) for key in ("inputs", "hidden", "outputs"))
     seeds = f"{settings['seeds']} seed{'s' * (settings['seeds'] != 1)}"
+    bits = settings["weight_bits"]
+    weights = "weights of 8 bits and sign" if bits is None else f"weights on the grid of {bits} bits"
     typer.echo(f"{settings['rule']} on {settings['dataset']}: {sizes} on {document['chip']}, {seeds}")
+    typer.echo(f"{weights}, rounding {document['rounding']}, at most {settings['epochs']} epochs")
     rows = [
         (ROWS[kind], _mean(found), ", ".join(f"{one['test']:.2%}" for one in document["lessons"][kind]),
          ", ".join(str(one["best"]) for one in document["lessons"][kind]))
         for kind, found in document["results"].items()
     ]  # fmt: skip
     rows.append(("chance", f"{document['chance']:.0%}", "", ""))
-    output.table("Test accuracy", ("", "mean", "by seed", "epoch"), rows)
+    output.table("Test accuracy", ("", "mean and 95% interval", "by seed", "epoch"), rows)
     output.table(
         "Weight updates of all lessons on the chip, by layer",
         ("layer", "rule", "proposed", "applied", "rounded to nothing", "saturated"),

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
+from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.energy import estimate, proxy
 from neurotrain_hw.learn.able import engine_failures
 from neurotrain_hw.learn.lessons import Kind, Teacher
@@ -55,6 +56,7 @@ def course_document(teacher: Teacher, settings: Json, lessons: Mapping[Kind, Seq
             {"layer": layer, "name": rule.name, "title": rule.title, "equation": rule.equation, "dw": str(rule.dw)}
             for layer, rule in zip(("hidden", "readout"), teacher.rules, strict=True)
         ],
+        "rounding": teacher.settings.rounding or weight_rounding(teacher.chip, teacher.rules[0]),
         "network": asdict(teacher.network()),
         "control_network": asdict(teacher.network("readout")),
         "samples": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
@@ -96,6 +98,9 @@ def _warnings(
         yield f"{chip.name} itself could not run this: {need.requirement}: {need.reason}."
     if chip.text("learning.rule_family") != "sum-of-products":
         yield f"simulated is a learning engine of sums of products, as Loihi has; that of {chip.name} is another."
+    own, asked = weight_rounding(chip, teacher.rules[0]), teacher.settings.rounding
+    if asked not in (None, own):
+        yield f"rounding is {asked}, as was asked for; {chip.name}'s file and the rule give {own}."
     for row in layers:
         if not row.applied:
             yield f"{row.layer}: none of {row.proposed:,} proposed updates changed a weight; this layer does not learn."

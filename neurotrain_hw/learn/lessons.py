@@ -50,7 +50,10 @@ class Teacher:
 
     def program(self, seed: int, start: Start = "random") -> Program:
         """The learning program, or that of the control, on the chip."""
-        return build_program(self.network(start), *self.rules, self.chip, seed=seed, start=start)
+        return build_program(
+            self.network(start), *self.rules, self.chip, seed=seed, start=start, weight_bits=self.settings.weight_bits,
+            rounding=self.settings.rounding,
+        )  # fmt: skip
 
     def hold(self, kind: Kind, seed: int, *, progress: Progress, checkpoint: Path, learned: Path) -> dict[str, Any]:
         """One lesson as it is kept. `learned`: where the network of a lesson on the chip is written."""

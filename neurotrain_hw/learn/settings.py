@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.data import Splits, dataset_names
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.memory import parse_size, with_budget
 from neurotrain_hw.onchip import OnChipNetwork, Start
+from neurotrain_hw.program import WeightRounding
 from neurotrain_hw.rules import Rule, load_rule
 
 READOUT_RULE = "delta"
@@ -20,6 +21,7 @@ CONTROL: Mapping[str, float] = {"dv": 205, "output_vth": 4096, "hidden_spread": 
 EPOCHS, HIDDEN = {"digits": 15, "mnist": 2}, {"digits": 128, "mnist": 256}
 """Where nothing else is said."""
 
+ROUNDINGS = get_args(WeightRounding)
 _GROWS = ("seeds", "control", "twin")
 
 
@@ -28,7 +30,9 @@ class LearnSettings:
     """A course: seeds 0, 1, .. of one rule on one chip and dataset; None takes what suits the dataset.
 
     `rule`: a name or a file. `budget`: bytes with a unit, in each core. `patience`: epochs without a better validation
-    accuracy after which a lesson stops. `anyway`: learn although the chip's own engine could not.
+    accuracy after which a lesson stops. `weight_bits`: the grid that weights keep to, None for every integer of 8 bits
+    and sign, as Lava does it; `rounding` None: as the chip's file and the rule
+    say. `anyway`: learn although the chip's own engine could not.
     """
 
     rule: str = "eprop-random"
@@ -39,6 +43,8 @@ class LearnSettings:
     seeds: int = 3
     epochs: int | None = None
     patience: int | None = None
+    weight_bits: int | None = None
+    rounding: WeightRounding | None = None
     control: bool = True
     twin: bool = True
     anyway: bool = False
@@ -50,14 +56,21 @@ class LearnSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueRangeError(f"got {value}", where=name, need="at least 1")
+        if self.rounding not in (None, *ROUNDINGS):
+            raise UnknownNameError("rounding", str(self.rounding), ROUNDINGS)
 
     def completed(self) -> LearnSettings:
         """The same with the numbers in place that the dataset gives."""
         return replace(self, hidden=self.hidden or HIDDEN[self.dataset], epochs=self.epochs or EPOCHS[self.dataset])
 
     def load_chip(self) -> Chip:
-        """The chip, with the memory of the budget in each core."""
+        """The chip, with the memory of the budget in each core; ValueRangeError where it has no such weights."""
         chip = load_chip(self.chip)
+        allowed = chip.integers("synapse.weight_bits_allowed")
+        if self.weight_bits is not None and allowed is not None and self.weight_bits not in allowed:
+            raise ValueRangeError(
+                f"weights of {self.weight_bits} bits", where=chip.id, need=f"one of {', '.join(map(str, allowed))}"
+            )
         return chip if self.budget is None else with_budget(chip, parse_size(self.budget))
 
     def load_rules(self) -> tuple[Rule, Rule]:

@@ -30,8 +30,9 @@ _KIND = {
     "created": TEXT,
     "machine": TEXT,
     "versions": Map(TEXT),
-    "settings": {"rule": TEXT, "dataset": TEXT, "chip": TEXT, "seeds": WHOLE},
+    "settings": {"rule": TEXT, "dataset": TEXT, "seeds": WHOLE, "weight_bits": Null(WHOLE)},
     "chip": TEXT,
+    "rounding": TEXT,
     "rules": [{"layer": TEXT, "name": TEXT, "title": TEXT, "dw": TEXT}],
     "network": {"inputs": WHOLE, "hidden": WHOLE, "outputs": WHOLE},
     "samples": {"train": WHOLE},
@@ -78,12 +79,16 @@ def results_of_course(folder: Path) -> dict[str, Any]:
 def _headline(course: Json) -> list[dict[str, Any]]:
     n = course["settings"]["seeds"]
     notes = {
-        "chip": f"mean{' and 95 % interval' if n > 1 else ''} over {n} seed{'s' * (n > 1)}",
+        "chip": f"mean of {n} seed{'s' * (n > 1)}",
         "twin": "the same network and rule in real numbers",
         "control": "the hidden layer stays random",
     }
     rows = [
-        {"label": f"test accuracy, {TITLES[kind].removeprefix('control: ')}", "value": _value(course["results"][kind]), "note": note}
+        {
+            "label": f"test accuracy, {TITLES[kind].removeprefix('control: ')}",
+            "value": percent(course["results"][kind]["mean"]),
+            "note": _interval(course["results"][kind]) + note,
+        }
         for kind, note in notes.items()
         if kind in course["results"]
     ]
@@ -102,7 +107,7 @@ def _on_chip(course: Json) -> dict[str, Any]:
     return {
         "chance": course["chance"],
         "samples_per_epoch": per_epoch,
-        "rule": f"{hidden['title']}; readout: {readout['title']}",
+        "rule": f"{hidden['title']}; readout: {readout['title']}; {_weights(course)}",
         "equation": f"hidden   dw = {hidden['dw']}\nreadout  dw = {readout['dw']}",
         "band": "95 % interval of the mean" if several else None,
         "curves": [_curve(kind, course["curves"][kind], per_epoch) for kind in kinds],
@@ -110,6 +115,17 @@ def _on_chip(course: Json) -> dict[str, Any]:
         "updates": {"samples": course["samples_learned"], "layers": course["updates"]},
         "notes": [*course["warnings"], *_rates(course["lessons"].get("twin") or [])],
     }
+
+
+def _weights(course: Json) -> str:
+    bits = course["settings"]["weight_bits"]
+    kept = "every integer of 8 bits and sign" if bits is None else f"the grid of {bits} bits"
+    words = {
+        "shared": "stochastically, with one random number for all synapses of a connection",
+        "independent": "stochastically, with a random number for each synapse",
+        "nearest": "to the nearest",
+    }
+    return f"weights on {kept}, rounded {words.get(course['rounding'], course['rounding'])}"
 
 
 def _curve(kind: str, points: Sequence[Json], per_epoch: int) -> dict[str, Any]:
@@ -170,6 +186,6 @@ def _energy(entry: Json, samples: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _value(found: Json) -> str:
+def _interval(found: Json) -> str:
     half = found["half_width"]
-    return percent(found["mean"]) if half is None else f"{100 * found['mean']:.1f} ± {percent(half)}"
+    return "" if half is None else f"± {100 * half:.1f} points (95 %); "
