@@ -20,7 +20,7 @@ HiddenOption = Annotated[
 ]
 SeedsOption = Annotated[int, typer.Option(min=1, max=100, help="How many seeds, from 0; more may be added later.")]
 EpochsOption = Annotated[
-    int | None, typer.Option(min=1, help="Passes over the training samples. [default: 15 for digits, 2 for mnist]")
+    int | None, typer.Option(min=1, help="Passes over the training samples. [default: 15 for digits, 8 for mnist]")
 ]
 PatienceOption = Annotated[
     int | None, typer.Option(min=1, help="Stop after so many epochs without a better validation accuracy.")

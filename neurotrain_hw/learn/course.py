@@ -13,6 +13,7 @@ from neurotrain_hw.learn.able import check_engine, check_rule
 from neurotrain_hw.learn.document import course_document
 from neurotrain_hw.learn.folder import CourseFolder
 from neurotrain_hw.learn.lessons import TWIN_RATES, Kind, Teacher
+from neurotrain_hw.learn.room import check_room
 from neurotrain_hw.learn.settings import LearnSettings
 from neurotrain_hw.threads import in_threads
 
@@ -53,7 +54,7 @@ def learn(
     if (document := shelf.finished()) is not None:
         return document
     teacher = Teacher(settings, rules, chip, data or load_dataset(settings.dataset, folder=data_folder))
-    teacher.program(0)  # refused, where it is, before anything is written
+    check_room(teacher)
     shelf.begin()
     work = [(kind, seed) for seed in range(settings.seeds) for kind in _kinds(settings)]
     _hold(teacher, shelf, [job for job in work if shelf.lesson(*job) is None], jobs, told or Told())

@@ -30,7 +30,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     if (folder / RUN).is_file():
         return results_of_run(folder)
     raise DataUnavailableError(
-        f"there is neither {RESULTS} nor {LEARN} nor {RUN}" if folder.is_dir() else "there is no such folder",
+        f"there is no {RESULTS}, {LEARN} or {RUN}" if folder.is_dir() else "there is no such folder",
         where=str(folder),
         remedy="Name the folder of a run, as `neurotrain-hw demo`, `learn` or `train` printed it.",
     )

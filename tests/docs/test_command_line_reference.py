@@ -29,7 +29,7 @@ def reference() -> str:
 
 
 VERBS = """
-    demo, train, export, compile, run, verify, audit, report, targets list, models list, rules list, lava install,
+    demo, train, learn, export, compile, run, verify, audit, report, targets list, models list, rules list, lava install,
     lava check, doctor
 """
 
