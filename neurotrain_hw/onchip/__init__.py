@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurotrain_hw.onchip.curves import Spread, curve, spread
+from neurotrain_hw.onchip.evaluation import accuracy
 from neurotrain_hw.onchip.feedback import signals
 from neurotrain_hw.onchip.from_rule import learning_program
 from neurotrain_hw.onchip.network import OnChipNetwork, Start, TrainedHidden, build_program, target_levels
@@ -10,7 +11,6 @@ from neurotrain_hw.onchip.protocol import (
     Lesson,
     Stream,
     TwinLesson,
-    accuracy,
     lessons,
     teach,
     teach_twin,
