@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rules_on_digits import CONTROL, SETTINGS, Shelf, tuned
@@ -44,7 +45,7 @@ def main() -> None:
                 spread([
                     shelf.get(
                         f"{name.replace(' ', '-')}-{rounding}-{b}-{seed}", length | {"hidden": HIDDEN},
-                        lambda b=int(b), seed=seed: learn(name, rounding, b, data, seed, length),
+                        partial(learn, name, rounding, int(b), data, seed, length),
                     )
                     for seed in range(given.seeds)
                 ])
