@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate, to_streams
+from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.onchip.checkpoint import Checkpoint, Progressed, lesson_digest
+from neurotrain_hw.onchip.evaluation import accuracy
 from neurotrain_hw.onchip.twin import FloatTwin
 from neurotrain_hw.program import Program, Timing
 from neurotrain_hw.simulator import Counters, Session
@@ -167,21 +167,6 @@ def lessons(
         tail = lagging[-LEAD:]
         spikes = EventStream.from_dense(coded.reshape(-1, coded.shape[2]))
         yield Stream(spikes, EventStream.from_dense(lagging[:-LEAD]))
-
-
-def accuracy(session: Session, samples: Samples, *, threads: int = 1) -> float:
-    """Share of samples classified right by a frozen session, each sample from a fresh state, in the fixed rate code."""
-    timing = session.program.sample_timing
-    depth = timing.depth["out"]
-    streams = to_streams(encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED))
-
-    def classify(stream: EventStream) -> int:
-        run = session.fresh().run({"in": stream}, steps=timing.sample_steps + depth)
-        return int(np.argmax(run.spikes["out"].window(depth, depth + timing.sample_steps).counts()))
-
-    with ThreadPoolExecutor(threads) as pool:
-        predicted = np.array(list(pool.map(classify, streams)))
-    return float(np.mean(predicted == samples.y))
 
 
 def twin_accuracy(twin: FloatTwin, samples: Samples) -> float:
