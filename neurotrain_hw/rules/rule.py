@@ -15,6 +15,7 @@ from neurotrain_hw.program import Plasticity, WeightRounding
 from neurotrain_hw.rules.consistency import contradictions
 from neurotrain_hw.rules.sums import SumOfProducts
 from neurotrain_hw.rules.terms import (
+    Beside,
     Changes,
     Computer,
     Engine,
@@ -63,11 +64,12 @@ class Modulation:
     """How a post neuron forms its third factor `M_j = psi_j * L_j`.
 
     `computed_by`: who would compute it on a chip that runs the rule. `formed`: how it comes about in this version.
-    `meaning`: what y1..y3 carry.
+    `beside`: what y1 carries beside M, whose halves are then y2 and y3. `meaning`: what y1..y3 carry, in words.
     """
 
     psi: Psi = "none"
     signal: Signal = "none"
+    beside: Beside = "nothing"
     computed_by: Computer = "nobody"
     formed: Formed = "nothing"
     meaning: str = ""
