@@ -44,6 +44,10 @@ TUNINGS: Mapping[str, Tuning] = {
 }  # fmt: skip
 
 
+AS_THEY_STAND = ("eprop-random", "dfa")
+"""Rules whose constants in the library were chosen on digits' validation samples."""
+
+
 def load_tuned(name_or_path: str) -> Rule:
     """A rule as it is taught: one of the library with its constants here, one from a file as it stands."""
     rule, tuning = load_rule(name_or_path), tuning_of(name_or_path)
@@ -55,6 +59,11 @@ def load_tuned(name_or_path: str) -> Rule:
         sampling={k: v for k, v in rule.sampling.items() if k not in tuning.without},
         defaults={**rule.defaults, **tuning.constants},
     )  # fmt: skip
+
+
+def is_untuned(name_or_path: str) -> bool:
+    """Whether it is a rule of the library whose constants were chosen for no network."""
+    return name_or_path in rule_names() and name_or_path not in (*TUNINGS, *AS_THEY_STAND)
 
 
 def tuning_of(name_or_path: str) -> Tuning | None:
