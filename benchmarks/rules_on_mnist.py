@@ -50,8 +50,13 @@ SETTINGS: Mapping[str, Setting] = {
 """What was chosen on validation samples, seed 0, from the settings of digits."""
 CONTROL = {"dv": 205, "hidden_spread": 42.0}
 """Random hidden weights that stay, at constants that suit them best."""
-COMPETING: Mapping[str, object] = {"neurons": 400}
-"""What 400 neurons that inhibit one another need on MNIST."""
+COMPETING = WinnerNetwork(
+    784, 400, silent=15, theta=1800, theta_step=4, theta_decay=0, refractory_decay=1024, inhibition_exp=4, weight_exp=-4,
+    shares=(0.9, 0.75), power=36.0, labelled=4000,
+)  # fmt: skip
+"""Sums are small, so that the spikes of many neurons in one step inhibit without an overflow."""
+TOWARD_THE_INPUT = Setting("2^-3*y0*(x1-10) - 2^-4*y0*w", Trace(14.9, 8))
+"""The STDP of those neurons: a shorter trace than digits', as they spike after a few steps of a sample."""
 
 
 def main() -> None:
@@ -107,7 +112,8 @@ def learner(
         constants = CONTROL if control else SETTINGS[name].network
         network = replace(OnChipNetwork(data.inputs, 256, data.classes), **constants)
         start = "readout" if control else "random"
-        program = build_program(network, tuned(name), readout, load_chip("loihi2"), seed=seed, start=start)
+        rule = tuned(load_rule(name), SETTINGS[name])
+        program = build_program(network, rule, readout, load_chip("loihi2"), seed=seed, start=start)
         levels = target_levels(network, readout)
         if kind == "twin":
             return teach_twin(program, levels, data, epochs=epochs, seed=seed)
@@ -116,9 +122,8 @@ def learner(
     return learn
 
 
-def tuned(name: str) -> Rule:
-    """A rule of the library with the constants of its setting."""
-    rule, setting = load_rule(name), SETTINGS[name]
+def tuned(rule: Rule, setting: Setting) -> Rule:
+    """A rule with the constants of a setting."""
     traces = {k: v for k, v in rule.traces.items() if k not in setting.without}
     return replace(
         rule, dw=rule.dw if setting.dw is None else parse_sum(setting.dw),
@@ -133,9 +138,9 @@ def _told(name: str, kind: str) -> Callable[[int, float], None]:
 
 
 def _winners(data: Splits, epochs: int, seed: int) -> WinnerLesson:
-    rule = load_rule(Path(__file__).with_name(f"{WINNERS}.toml"))
-    network = replace(WinnerNetwork(data.inputs), **COMPETING)
-    return teach_winners(network, rule, load_chip("loihi2"), data, epochs=epochs, seed=seed)
+    rule = tuned(load_rule(Path(__file__).with_name(f"{WINNERS}.toml")), TOWARD_THE_INPUT)
+    told = _told(WINNERS, "chip")
+    return teach_winners(COMPETING, rule, load_chip("loihi2"), data, epochs=epochs, seed=seed, progress=told)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,8 @@ class WinnerNetwork:
     `theta_decay`, `refractory_decay`: as theta_0, theta_step, dtheta and dr of `Population`. `inhibition`: what a
     spike takes from every other neuron, in weight units, shifted by `inhibition_exp`. `weights`: range of the random
     first weights, whose sums are shifted by `weight_exp`. `shares`: parts of the learned thresholds that classifying
-    tries; validation decides. `labelled`: that many training samples, the first ones, give the labels; None: all.
+    tries; validation decides. `power`: every sample is scaled to this sum of squares, and cut at 1, so that it drives a
+    neuron that has learned it as much as any other; None: samples stay as they are. `labelled`: that many training samples, the first ones, give the labels; None: all.
     """
 
     inputs: int
@@ -49,6 +50,7 @@ class WinnerNetwork:
     weights: tuple[int, int] = (40, 160)
     weight_exp: int = 0
     shares: tuple[float, ...] = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
+    power: float | None = None
     labelled: int | None = None
 
     @property
@@ -107,12 +109,19 @@ def build_winners(
 
 
 def teach_winners(
-    network: WinnerNetwork, rule: Rule, chip: Chip, data: Splits, *, epochs: int, seed: int
+    network: WinnerNetwork,
+    rule: Rule,
+    chip: Chip,
+    data: Splits,
+    *,
+    epochs: int,
+    seed: int,
+    progress: Callable[[int, float], None] | None = None,
 ) -> WinnerLesson:
     """Show the training samples without their labels; then label the neurons by what they answer to.
 
     Labels come from training samples alone. The epoch and the share of the thresholds are chosen on validation, the
-    test set is read once. Epochs and codes are drawn from `seed` as in `teach`.
+    test set is read once. Epochs and codes are drawn from `seed` and `progress` is told as in `teach`.
     """
     program = build_winners(network, rule, chip, seed=seed)
     session = Session(program, record=("winners.theta",))
@@ -125,6 +134,8 @@ def teach_winners(
         weights, theta = _shown(session, stream)
         tried.append(_judge(network, rule, chip, data, seed, weights, theta))
         kept.append((weights, theta, *tried[-1][1:]))
+        if progress is not None:
+            progress(epoch + 1, tried[-1][0])
     validation = tuple(reached for reached, _, _ in tried)
     best = int(np.argmax(validation))
     weights, theta, labels, share = kept[best]
@@ -182,6 +193,9 @@ def _classify(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], cla
 
 
 def _stream(network: WinnerNetwork, x: npt.NDArray[np.float32], seed: int | Sequence[int]) -> EventStream:
+    if network.power is not None:
+        sums = np.square(x).sum(axis=1, keepdims=True)
+        x = np.minimum(x * np.sqrt(network.power / np.maximum(sums, 1e-6)), 1)
     coded = EventStream.from_dense(encode_rate(x, steps=network.shown, seed=seed).reshape(-1, x.shape[1]))
     step = np.minimum(np.arange(network.steps), network.shown) + network.shown * np.arange(len(x))[:, None]
     indptr = np.append(coded.indptr[step], coded.indptr[-1])
