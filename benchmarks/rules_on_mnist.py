@@ -51,8 +51,8 @@ SETTINGS: Mapping[str, Setting] = {
 CONTROL = {"dv": 205, "hidden_spread": 42.0}
 """Random hidden weights that stay, at constants that suit them best."""
 COMPETING = WinnerNetwork(
-    784, 400, silent=15, theta=1800, theta_step=4, theta_decay=0, refractory_decay=1024, inhibition_exp=4, weight_exp=-4,
-    shares=(0.9, 0.75), power=36.0, labelled=4000,
+    784, 400, silent=15, theta=1800, theta_step=4, theta_decay=0, refractory_decay=1024, inhibition_exp=4,
+    weight_exp=-4, shares=(0.9, 0.75), power=36.0, labelled=4000,
 )  # fmt: skip
 """Sums are small, so that the spikes of many neurons in one step inhibit without an overflow."""
 TOWARD_THE_INPUT = Setting("2^-3*y0*(x1-10) - 2^-4*y0*w", Trace(14.9, 8))

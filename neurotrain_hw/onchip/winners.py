@@ -33,7 +33,8 @@ class WinnerNetwork:
     spike takes from every other neuron, in weight units, shifted by `inhibition_exp`. `weights`: range of the random
     first weights, whose sums are shifted by `weight_exp`. `shares`: parts of the learned thresholds that classifying
     tries; validation decides. `power`: every sample is scaled to this sum of squares, and cut at 1, so that it drives a
-    neuron that has learned it as much as any other; None: samples stay as they are. `labelled`: that many training samples, the first ones, give the labels; None: all.
+    neuron that has learned it as much as any other; None: samples stay as they are. `labelled`: that many training
+    samples, the first ones, give the labels; None: all.
     """
 
     inputs: int
