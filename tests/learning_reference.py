@@ -97,7 +97,7 @@ class Engine:
 
     def learn(self, t: int) -> None:
         r = self.rounding.random(1)[0]
-        self.counts["random"] += 1
+        self.counts["random"] += self.rule.rounding == "shared"
         hx = self._history(self.x, self.tx, self.x_tau, self.x_impulse, self.r_xd, self.r_xi)
         hy = self._history(self.y, self.ty, self.y_tau, self.y_impulse, self.r_yd, self.r_yi)
         self.x = hx[-1]
@@ -108,7 +108,9 @@ class Engine:
             acc = old[v] << 7
             for product in series.products:
                 acc = clip16(acc + self._product(product, hx, hy, old, t))
-            self.var[v] = self._store(v, old[v], acc, r)
+            self.var[v] = self._store(v, old[v], acc, self._round_up(v, r, t // self.rule.t_epoch))
+            if self.rule.rounding == "independent":
+                self.counts["random"] += int((acc != old[v] << 7).sum())
         self.tx[:] = 0
         self.ty[:] = 0
 
@@ -163,15 +165,29 @@ class Engine:
             return hx[at, v, np.arange(n_pre)[None, :]]
         return hy[at, v, np.arange(n_post)[:, None]]
 
-    def _store(self, v, old, acc, r):
-        held = acc
+    def _round_up(self, v, r, epoch):
+        """A function of what is dropped, in 0..1, that says whether to round up."""
+        if self.rule.rounding == "nearest":
+            return lambda dropped: dropped >= 0.5
+        if self.rule.rounding == "independent":
+            n_post, n_pre = self.var["w"].shape
+            key = self.rule.rng_seed % 2**32, (self.rule.rng_seed >> 32) + ("wdt".index(v) << 30)
+            j, i = np.mgrid[:n_post, :n_pre]
+            r = threefry(key, (j + n_post * i, np.full_like(j, epoch))) / 2**32
+        return lambda dropped: r < dropped
+
+    def _store(self, v, old, acc, up):
+        held, grid = acc, 1
+        if v == "w" and self.rule.weight_bits is not None:
+            grid = 2 ** (8 - self.rule.weight_bits + (self.sign == "mixed"))
         if v == "d" or (v == "w" and self.sign == "excitatory"):
             held = np.maximum(acc, 0)
         elif v == "w" and self.sign == "inhibitory":
             held = np.minimum(acc, 0)
-        q = np.floor(held / 128).astype(np.int64) + (r < held / 128 % 1)
+        exact = held / (128 * grid)
+        q = (np.floor(exact).astype(np.int64) + up(exact % 1)) * grid
         low, high = {"w": RANGE[self.sign], "d": (0, 255), "t": (-257, 255)}[v]
-        new = np.clip(q, low, high)
+        new = np.clip(q, -(-low // grid) * grid, high // grid * grid)
         if v == "w":
             proposed, saturated = acc != old << 7, (held != acc) | (new != q)
             self.counts["proposed"] += int(proposed.sum())
@@ -179,6 +195,20 @@ class Engine:
             self.counts["saturated"] += int((proposed & saturated).sum())
             self.counts["rounded"] += int((proposed & (new == old) & ~saturated).sum())
         return new
+
+
+def threefry(key, counter):
+    """Threefry-2x32 with 20 rounds (Salmon et al., SC 2011), written out in whole numbers of 64 bits."""
+    keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
+    x, y = ((c + k) % 2**32 for c, k in zip(counter, keys, strict=False))
+    for n in range(20):
+        x = (x + y) % 2**32
+        turn = [13, 15, 26, 6, 17, 29, 16, 24][n % 8]
+        y = (y * 2**turn % 2**32 + y // 2 ** (32 - turn)) ^ x
+        if n % 4 == 3:
+            m = n // 4 + 1
+            x, y = (x + keys[m % 3]) % 2**32, (y + keys[(m + 1) % 3] + m) % 2**32
+    return x
 
 
 def first_weights(c: Connection) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 from modulators import random_feedback, random_modulator
 
-from neurotrain_hw.program import Connection, Plasticity, Population, Program
+from neurotrain_hw.program import Connection, Plasticity, Population, Program, WeightRounding
 
 STEPS = 40
 SCALARS = ("reward", "goodness")
@@ -65,6 +66,19 @@ def random_plastic_program(
         inputs["target"] *= rng.random((STEPS, n_out)) < share
         third = {name: values * (rng.random(values.shape) < share) for name, values in third.items()}
     return Program(f"plastic-{seed}", populations, tuple(connections), ("out",)), inputs, third, STEPS
+
+
+def other_rounding(program: Program, seed: int) -> Program:
+    """The same program, its learning connections rounding in other ways than Lava, to weights of fewer bits."""
+    rng, connections = np.random.default_rng([seed, 2]), []
+    for c in program.connections:
+        if c.plasticity is not None:
+            bits = int(rng.choice([0, 8, 6, 4, 3, 2, 1])) or None
+            rounding = str(rng.choice(get_args(WeightRounding)))
+            rule = replace(c.plasticity, rounding=rounding, weight_bits=bits, rng_seed=int(rng.integers(0, 2**62)))
+            c = replace(c, plasticity=rule, num_weight_bits=bits or 8)
+        connections.append(c)
+    return replace(program, connections=tuple(connections))
 
 
 def plastic_side_by_side(

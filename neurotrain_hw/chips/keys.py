@@ -57,6 +57,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     ),
     "learning.third_factor": ("none", "global", "per-neuron", "software"),
     "learning.trace_rounding": ("stochastic", "nearest", "floor"),
+    "learning.random_numbers": ("shared", "independent"),
     "energy.scope": ("per-term", "affine", "all-in", "unpublished"),
     "energy.included_terms": (
         "graded_synaptic_op",
@@ -229,6 +230,7 @@ learning.per_neuron_state_names        texts      the same, bits unknown
 learning.accumulator_bits              integer    bits of a weight's change before rounding, with its sign
 learning.scale_mant_bits               integer    bits of a product's scale, with its sign
 learning.rounding                      texts      rounding of a weight's change
+learning.random_numbers                text       stochastic rounding: one number for a connection's epoch, or one each
 learning.generator_bits                integer    state of the random generator of a connection that learns, per core
 learning.epoch_max                     integer    longest learning epoch in steps
 learning.epoch_typical                 integers   usual learning epochs in steps

@@ -24,10 +24,18 @@ def compile_(
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],
     dialect: Annotated[
         str | None,
-        typer.Option("--dialect", help="How a file that was not written by neurotrain-hw is meant: nir or snntorch."),
+        typer.Option(
+            "--dialect",
+            help="How a file that was not written by neurotrain-hw is meant: nir, snntorch, norse, sinabs, rockpool, "
+            "spyx, spikingjelly or lava-dl.",
+        ),
     ] = None,
     dt: Annotated[
-        float | None, typer.Option("--dt", help="Seconds per step, for the dialect nir, whose files do not hold it.")
+        float | None, typer.Option("--dt", help="Seconds per step, for dialects whose files do not hold it, as nir.")
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option("--reset", help="How neurons reset, where the dialect's own is wrong: zero, subtract..."),
     ] = None,
     weight_exp: Annotated[
         int | None, typer.Option("--weight-exp", help="Shift of the weights (default: chosen for each layer).")
@@ -57,7 +65,7 @@ def compile_(
         from neurotrain_hw.program.file import save_program
 
         chip, most = memory.chip_for(target, budget), memory.number_of_chips(chips)
-        graph = read_nir(file, dialect=dialect, dt_s=dt)
+        graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
         program = compile_graph(graph, chip, steps=steps, weight_exp=weight_exp, name=file.stem)
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)

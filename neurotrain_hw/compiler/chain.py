@@ -51,13 +51,24 @@ def find_chain(graph: Graph) -> Chain:
     return Chain(start, tuple(layers), name)
 
 
+_SPIKELESS = "a neuron that never spikes sends nothing on a chip that sends spikes"
 _REASONS = {
     "CubaLIF": "a current with a memory of its own is not lowered yet",
     "IF": "NIR files disagree on what its r means, so it is not lowered yet",
-    "LI": "a neuron that never spikes sends nothing on a chip that sends spikes",
-    "CubaLI": "a neuron that never spikes sends nothing on a chip that sends spikes",
+    "LI": _SPIKELESS,
+    "CubaLI": _SPIKELESS,
+    "I": _SPIKELESS,
+    "Threshold": "a spike without a membrane potential is not lowered yet",
     "NIRGraph": "subgraphs, which hold recurrent layers, are not lowered yet",
 }
+_BUILD = "Build the layer in code (docs/how-to/build-a-network.md)."
+_REMEDIES = {
+    "IF": "Write it as a LIF whose tau is long against the sample.",
+    "CubaLIF": "Train with neurons without a synaptic current (in snnTorch Leaky), or build the layer in code.",
+    "Scale": "Fold it into the rows of the weights before it.",
+    "Flatten": "Train on flat samples.",
+    "Conv1d": _BUILD, "Conv2d": _BUILD, "SumPool2d": _BUILD, "AvgPool2d": _BUILD, "Delay": _BUILD,
+}  # fmt: skip
 
 
 def _check_kinds(graph: Graph) -> None:
@@ -67,6 +78,7 @@ def _check_kinds(graph: Graph) -> None:
             raise UnsupportedError(
                 f"is of kind {kind}: {_REASONS.get(kind, 'this kind is not lowered yet')}", where=f"node '{name}'",
                 need="Input, Linear, Affine, LIF and Output",
+                remedy=_REMEDIES.get(kind, "End the network in a LIF." if kind in ("LI", "CubaLI", "I") else _BUILD),
             )  # fmt: skip
     counts = Counter(_kind(node) for node in graph.nodes.values())
     for kind in ("Input", "Output"):

@@ -69,6 +69,12 @@ def _lower_layer(
             f"weights of shape {node.weight.shape}", where=f"node '{layer.weights}'", need="(n_post, n_pre)"
         )
     weights = quantise(node.weight, graph.meaning.node(layer.weights).quantisation, chip, where=layer.weights)
+    late = graph.meaning.node(layer.weights).delay_steps
+    if late:
+        raise UnsupportedError(
+            f"what it sends arrives {late} steps later, which is not lowered yet",
+            where=f"node '{layer.weights}'", need="no delay", remedy="Read the file in the dialect nir.",
+        )  # fmt: skip
     lif = lif_of(
         graph.nodes[layer.neurons], graph.meaning.node(layer.neurons), dt_s=graph.meaning.dt_s,
         where=f"node '{layer.neurons}'",

@@ -141,3 +141,9 @@ def _check_meaning(meaning: NodeMeaning, where: str) -> None:
         raise UnsupportedError(
             f"its integration is '{meaning.integration}', which is not lowered yet", where=where, need="euler"
         )
+    for key in ("drive", "threshold", "decided", "floor", "delay_steps"):
+        if getattr(meaning, key) != getattr(NodeMeaning(), key):
+            raise UnsupportedError(
+                f"its {key} is '{getattr(meaning, key)}', which is not lowered yet", where=where,
+                need=f"'{getattr(NodeMeaning(), key)}'", remedy="Export the network with the equations of NIR.",
+            )  # fmt: skip

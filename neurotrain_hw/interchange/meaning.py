@@ -2,32 +2,34 @@
 
 NIR gives weights and time constants; it does not give the length of a step, how a neuron is integrated, when and how
 it resets, or the integers behind its weights. `Meaning` says those, under the metadata key `neurotrain_hw`, with a
-digest of the standard fields that it was written for: where another tool changed them, the meaning no longer holds.
+digest of the standard fields that it was written for (`meaning_text.py`): where another tool changed them, the meaning
+no longer holds.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.errors import FormatError, ValueRangeError
+from neurotrain_hw.errors import ValueRangeError
 
-if TYPE_CHECKING:
-    from nir import NIRGraph
-
-METADATA_KEY = "neurotrain_hw"
-FORMAT = "meaning-1"
-
-Reset = Literal["zero", "subtract", "zero_delayed", "subtract_delayed", "none"]
-Integration = Literal["none", "euler", "exponential"]
+Reset = Literal[
+    "zero", "subtract", "subtract_multiple", "subtract_pending",
+    "zero_delayed", "zero_held", "subtract_before", "subtract_delayed", "none",
+]  # fmt: skip
+Integration = Literal["none", "euler", "exponential", "truncated"]
+Drive = Literal["equation", "unit", "unit_decayed"]
+Threshold = Literal["above", "reached"]
+Decided = Literal["after", "before"]
+Floor = Literal["none", "threshold"]
+Precision = Literal["float32", "float64"]
+Loops = Literal["neurons", "edges"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 
 
@@ -84,33 +86,67 @@ class Quantisation:
 
 @dataclass(frozen=True)
 class NodeMeaning:
-    """What one node does beyond its NIR fields.
+    """What one node does beyond its NIR fields. Fields that do not apply to a node keep their default.
 
-    `reset`, for neurons: to zero or by subtraction of the threshold, in the step of the spike or (delayed) before
-    the next update. `integration`, for neurons: `euler` is v' = v + dt/tau * (v_leak - v + r * I), `exponential`
-    decays with exp(-dt/tau). `quantisation`, for weights. Nodes to which a field does not apply keep its default.
+    For neurons, with thr the threshold:
+
+    `reset`, in the step of the spike: `zero` v = v_reset; `subtract` v = v - thr; `subtract_multiple`
+    n = floor(v / thr) spikes in one step, v = v - n thr; `subtract_pending` (snnTorch) as `subtract`, and a v that
+    stays above thr counts as one thr less when the next spike is decided. In the next step: `zero_delayed` v = v_reset
+    before the update; `zero_held` v = v_reset after it, whatever arrived; `subtract_before` v = v - thr before the
+    update; `subtract_delayed` after it. `none`: it never resets.
+    `integration`: `euler` is v' = v + dt/tau * (v_leak - v + r * I); `exponential` the exact solution for an input that
+    is constant in a step, v' = v_inf + (v - v_inf) exp(-dt/tau) with v_inf = v_leak + r * I; `truncated` is Loihi's: v
+    a multiple of 2^-12, v' = trunc(v * (1 - dt/tau)) + I with the decay in steps of 2^-12.
+    `drive`: input enters as the `equation` says; as it is (`unit`: one unit of input raises v, or the current, by one;
+    r and w_in are not used); or so that the current's input decays in its own step (`unit_decayed`, Rockpool).
+    `threshold`: a spike where v is above thr, or has reached it. `decided`: on v after the step's update, or before it
+    (Spyx: each layer a step later). `floor`: v does not fall below -thr.
+    `delay_steps`, for any node: what it sends arrives so many steps later. `quantisation`, for weights.
     """
 
     reset: Reset = "none"
     integration: Integration = "none"
     quantisation: Quantisation | None = None
+    drive: Drive = "equation"
+    threshold: Threshold = "above"
+    decided: Decided = "after"
+    floor: Floor = "none"
+    delay_steps: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice(self.reset, get_args(Reset), "NodeMeaning.reset")
-        _check_choice(self.integration, get_args(Integration), "NodeMeaning.integration")
+        for key, choices in _CHOICES.items():
+            _check_choice(getattr(self, key), choices, f"NodeMeaning.{key}")
+        if isinstance(self.delay_steps, bool) or not isinstance(self.delay_steps, int) or self.delay_steps < 0:
+            raise ValueRangeError(f"{self.delay_steps!r} steps", where="NodeMeaning.delay_steps", need="0, 1, 2, ...")
+
+
+_CHOICES = {
+    "reset": get_args(Reset), "integration": get_args(Integration), "drive": get_args(Drive),
+    "threshold": get_args(Threshold), "decided": get_args(Decided), "floor": get_args(Floor),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """Seconds per step, and the meaning of each node by its name in the graph (nodes left out: the default)."""
+    """Seconds per step, and the meaning of each node by its name in the graph (nodes left out: the default).
+
+    `precision`: the numbers that the source framework computes in. `loops`: around a loop something must come a step
+    late. With `neurons` it is what the neuron sends, so that a bias in the loop acts from the first step on; with
+    `edges` what the loop's last edge carries, so that nothing comes round the loop in the first step (Norse).
+    """
 
     dt_s: float
     nodes: Mapping[str, NodeMeaning] = field(default_factory=dict)
+    precision: Precision = "float32"
+    loops: Loops = "neurons"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dt_s", float(self.dt_s))
         if not (math.isfinite(self.dt_s) and self.dt_s > 0):
             raise ValueRangeError(f"dt_s is {self.dt_s}", where="Meaning", need="positive seconds per step")
+        _check_choice(self.precision, get_args(Precision), "Meaning.precision")
+        _check_choice(self.loops, get_args(Loops), "Meaning.loops")
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
 
     def node(self, name: str) -> NodeMeaning:
@@ -118,104 +154,6 @@ class Meaning:
         return self.nodes.get(name, NodeMeaning())
 
 
-def to_text(meaning: Meaning, *, digest: str) -> str:
-    """The JSON document that goes into the metadata."""
-    nodes = {name: _without_none(asdict(node)) for name, node in sorted(meaning.nodes.items())}
-    document = {"format": FORMAT, "digest": digest, "dt_s": meaning.dt_s, "nodes": nodes}
-    return json.dumps(document, sort_keys=True, allow_nan=False)
-
-
-def from_text(text: str, *, where: str = f"metadata.{METADATA_KEY}") -> tuple[Meaning, str]:
-    """The meaning and its digest from the JSON document; FormatError names the key that is wrong."""
-    try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise FormatError("is not a JSON document", where=where) from error
-    _check_keys(document, ("format", "digest", "dt_s", "nodes"), where)
-    if document["format"] != FORMAT:
-        raise FormatError(f"format is {document['format']!r}", where=where, need=FORMAT)
-    if not isinstance(document["digest"], str):
-        raise FormatError("digest is not a text", where=where)
-    if not isinstance(document["nodes"], dict):
-        raise FormatError("nodes is not a table", where=where)
-    nodes = {name: _node_from(value, f"{where}.nodes.{name}") for name, value in document["nodes"].items()}
-    try:
-        return Meaning(_number(document["dt_s"], f"{where}.dt_s"), nodes), document["digest"]
-    except ValueRangeError as error:
-        raise FormatError(error.what, where=where, need=error.need) from error
-
-
-def digest(graph: NIRGraph) -> str:
-    """SHA-256 over names, types, fields and edges of a graph, whatever their order and their number type.
-
-    Metadata is left out, and numbers count as float64, so that the digest survives writing, reading and a change
-    of float32 into float64.
-    """
-    state = hashlib.sha256()
-    _digest_dict(state, graph.to_dict())
-    return state.hexdigest()
-
-
-def _digest_dict(state: Any, node: Mapping[str, Any]) -> None:
-    for key in sorted(node):
-        if key in ("metadata", "input_type", "output_type"):
-            continue
-        value = node[key]
-        state.update(f"<{key}>".encode())
-        if isinstance(value, Mapping):
-            _digest_dict(state, value)
-        elif key == "edges":
-            for pre, post in sorted((str(a), str(b)) for a, b in value):
-                state.update(f"{pre}\0{post}\0".encode())
-        elif value is None or isinstance(value, str | bytes):
-            state.update(repr(value.decode() if isinstance(value, bytes) else value).encode())
-        else:
-            array = np.asarray(value).astype("<f8")
-            state.update(f"{array.shape}".encode() + array.tobytes())
-        state.update(b"</>")
-
-
-def _node_from(value: object, where: str) -> NodeMeaning:
-    known = tuple(f.name for f in fields(NodeMeaning))
-    table = _check_keys(value, (), where, known)
-    quantisation = None
-    try:
-        if "quantisation" in table:
-            inner = f"{where}.quantisation"
-            part = _check_keys(table["quantisation"], ("bits", "scale", "sign_mode"), inner)
-            bits = part["bits"]
-            if isinstance(bits, bool) or not isinstance(bits, int):
-                raise FormatError("bits is not an integer", where=inner)
-            quantisation = Quantisation(bits, _number(part["scale"], f"{inner}.scale"), part["sign_mode"])
-        return NodeMeaning(table.get("reset", "none"), table.get("integration", "none"), quantisation)
-    except ValueRangeError as error:
-        raise FormatError(error.what, where=f"{where} ({error.where})", need=error.need) from error
-
-
-def _check_keys(
-    value: object, required: tuple[str, ...], where: str, known: tuple[str, ...] | None = None
-) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise FormatError("is not a table", where=where)
-    for key in required:
-        if key not in value:
-            raise FormatError(f"key '{key}' is missing", where=where)
-    for key in value:
-        if key not in (known or required):
-            raise FormatError(f"key '{key}' is not known", where=where, need=" ".join(known or required))
-    return value
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FormatError("is not a number", where=where)
-    return float(value)
-
-
 def _check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
     if value not in choices:
         raise ValueRangeError(f"{value!r} is not a choice", where=where, need=" | ".join(choices))
-
-
-def _without_none(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if value is not None}

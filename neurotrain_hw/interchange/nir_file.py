@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import nir
 import numpy as np
 
-from neurotrain_hw.errors import FormatError, NeurotrainError, UnsupportedError, ValueRangeError
+from neurotrain_hw.errors import FormatError, NeurotrainError, UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.files import replacing
-from neurotrain_hw.interchange.decode import decode
-from neurotrain_hw.interchange.dialects import DIALECTS, check_name, check_nodes, detect, read_in
+from neurotrain_hw.interchange.decode import Decoded, decode
+from neurotrain_hw.interchange.dialects import DIALECTS, check_name, read_in
 from neurotrain_hw.interchange.graph import Graph
 from neurotrain_hw.interchange.hdf5 import Limits, read_tree
-from neurotrain_hw.interchange.meaning import METADATA_KEY, digest, from_text, to_text
+from neurotrain_hw.interchange.meaning import Reset
+from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
+from neurotrain_hw.interchange.signs import detect
 
 
 def write_nir(path: str | Path, graph: Graph) -> None:
@@ -34,51 +37,70 @@ def write_nir(path: str | Path, graph: Graph) -> None:
 
 
 def read_nir(
-    path: str | Path, *, dialect: str | None = None, dt_s: float | None = None, limits: Limits | None = None
+    path: str | Path,
+    *,
+    dialect: str | None = None,
+    dt_s: float | None = None,
+    reset: str | None = None,
+    limits: Limits | None = None,
 ) -> Graph:
-    """Read a NIR file, which need not be trusted.
+    """Read a NIR file, which need not be trusted; subgraphs are flattened, times become seconds.
 
-    The meaning comes from our metadata where the file has them and they fit it; else from `dialect` (`nir` with
-    steps of `dt_s`, `snntorch`), or from a dialect that the numbers show. `Graph.notes` says what was done. A
-    dialect that is given goes before the metadata. Raises FormatError (file, node, field, expected) for a
-    malformed file, UnsupportedError where the file does not say how it is meant, DataUnavailableError where there
-    is no file.
+    The meaning comes from our metadata where the file has them and they fit it; else from `dialect` (see
+    docs/reference/nir-primitives-and-dialects.md; some need the step `dt_s` in seconds), or from a dialect that the
+    file shows. `reset` says how neurons reset where NIR does not and the dialect's default is wrong. `Graph.notes` says
+    what was done and what was put right. A dialect that is given goes before the metadata. Raises FormatError (file,
+    node, field, expected) for a malformed file, UnsupportedError where the file does not say how it is meant,
+    DataUnavailableError where there is no file.
     """
     path = Path(path)
     if dialect is not None:
         check_name(dialect)
-    network = decode(read_tree(path, limits=limits), where=str(path))
-    text = network.metadata.get(METADATA_KEY)
+    if reset is not None and reset not in get_args(Reset):
+        raise UnknownNameError("reset", reset, get_args(Reset))
+    tree = read_tree(path, limits=limits)
+    found = decode(tree, where=str(path))
+    text = found.graph.metadata.get(METADATA_KEY)
     if dialect is not None:
-        meaning = read_in(network, dialect, dt_s=dt_s, where=str(path))
         aside = ", and the file's own meaning set aside" if text is not None else ""
-        return Graph(network, meaning, (f"read in the dialect {dialect}, as asked{aside}",), dialect)
+        note = f"read in the dialect {dialect}, as asked{aside}"
+        return _in_dialect(found, dialect, (note,), dt_s, reset, path)
     if text is None:
-        return _detected(network, (), dt_s, path)
+        return _detected(found, (), dt_s, reset, path)
     if not isinstance(text, str):
         raise FormatError("is not a text", where=f"{path}: metadata.{METADATA_KEY}")
     meaning, mark = from_text(text, where=f"{path}: metadata.{METADATA_KEY}")
-    if mark != digest(network):
+    if mark != digest(cast("Mapping[str, Any]", tree["node"])):
         note = "the file's own meaning was ignored: weights, parameters or edges were changed after it was written"
-        return _detected(network, (note,), dt_s, path)
+        return _detected(found, (note,), dt_s, reset, path)
     if dt_s is not None and dt_s != meaning.dt_s:
         raise ValueRangeError(f"dt_s is {dt_s}, the file says {meaning.dt_s}", where=str(path))
+    if reset is not None:
+        raise ValueRangeError("the file says itself how its neurons reset", where=str(path), need="no other reset")
     try:
-        return Graph(network, meaning)
+        return Graph(found.graph, meaning, found.notes)
     except NeurotrainError as error:
         raise FormatError(str(error), where=f"{path}: metadata.{METADATA_KEY}") from error
 
 
-def _detected(network: nir.NIRGraph, notes: tuple[str, ...], dt_s: float | None, path: Path) -> Graph:
-    check_nodes(network, where=str(path))
-    found = detect(network)
-    if found is None:
+def _detected(found: Decoded, notes: tuple[str, ...], dt_s: float | None, reset: str | None, path: Path) -> Graph:
+    shown = detect(found.graph)
+    if shown is None:
         why = notes[0] if notes else "the file does not say how time is discretised and neurons reset"
         raise UnsupportedError(
-            why, where=str(path), remedy=f"Give the dialect that it was written in: {' or '.join(DIALECTS)}."
-        )
-    dialect, note = found
-    return Graph(network, read_in(network, dialect, dt_s=dt_s, where=str(path)), (*notes, note), dialect)
+            why, where=str(path),
+            remedy=f"Give the dialect that it was written in (on the command line --dialect): {' or '.join(DIALECTS)}.",
+        )  # fmt: skip
+    dialect, how = shown
+    return _in_dialect(found, dialect, (*notes, f"read in the dialect {dialect}, {how}"), dt_s, reset, path)
+
+
+def _in_dialect(
+    found: Decoded, dialect: str, notes: tuple[str, ...], dt_s: float | None, reset: str | None, path: Path
+) -> Graph:
+    graph, meaning, more = read_in(found.graph, dialect, dt_s=dt_s, reset=cast("Reset | None", reset), where=str(path))
+    asked = () if reset is None else (f"neurons reset: {reset}, as asked",)
+    return Graph(graph, meaning, (*notes, *more, *asked, *found.notes), dialect)
 
 
 def _check_writable(graph: nir.NIRGraph) -> None:

@@ -112,8 +112,14 @@ def _check_plasticity(program: Program, connection: Connection, plasticity: Plas
         )  # fmt: skip
     if plasticity.rounding != "shared":
         raise UnsupportedError(
-            f"Lava draws one random number for all synapses, not '{plasticity.rounding}'", where=where
-        )
+            f"Lava draws one random number for all synapses, and the rule's rounding is '{plasticity.rounding}'",
+            where=where, remedy="Set rounding to 'shared', or run it in the simulator.",
+        )  # fmt: skip
+    if plasticity.weight_bits is not None:
+        raise UnsupportedError(
+            f"Lava keeps learned weights on every integer, not on the grid of {plasticity.weight_bits} bits",
+            where=where, remedy="Set weight_bits to None, or run it in the simulator.",
+        )  # fmt: skip
     rules = [rule for rule in (plasticity.dw, plasticity.dd, plasticity.dt) if rule is not None]
     if not rules:
         raise UnsupportedError("Lava needs at least one of dw, dd and dt", where=where)

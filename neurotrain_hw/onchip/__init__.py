@@ -5,6 +5,7 @@ from __future__ import annotations
 from neurotrain_hw.onchip.curves import Spread, curve, spread
 from neurotrain_hw.onchip.evaluation import accuracy
 from neurotrain_hw.onchip.feedback import signals
+from neurotrain_hw.onchip.from_rule import learning_program
 from neurotrain_hw.onchip.network import OnChipNetwork, Start, TrainedHidden, build_program, target_levels
 from neurotrain_hw.onchip.protocol import (
     Lesson,
@@ -20,6 +21,6 @@ from neurotrain_hw.onchip.winners import WinnerLesson, WinnerNetwork, build_winn
 
 __all__ = [
     "FloatTwin", "Lesson", "OnChipNetwork", "Spread", "Start", "Stream", "TrainedHidden", "TwinLesson", "WinnerLesson",
-    "WinnerNetwork", "accuracy", "build_program", "build_winners", "curve", "lessons", "signals", "spread",
-    "target_levels", "teach", "teach_twin", "teach_winners", "twin_accuracy",
+    "WinnerNetwork", "accuracy", "build_program", "build_winners", "curve", "learning_program", "lessons", "signals",
+    "spread", "target_levels", "teach", "teach_twin", "teach_winners", "twin_accuracy",
 ]  # fmt: skip

@@ -11,10 +11,21 @@ import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
+from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.compiler.neurons import chip_arithmetic
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.onchip.feedback import Place, SignalPath, error_modulator, rule_number, signal_path
-from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population, Program, Timing
+from neurotrain_hw.program import (
+    Arithmetic,
+    Connection,
+    Modulator,
+    Plasticity,
+    Population,
+    Program,
+    Timing,
+    WeightRounding,
+)
+from neurotrain_hw.program.synapses import truncation
 from neurotrain_hw.rules import Rule
 
 Start = Literal["random", "trained", "readout"]
@@ -68,15 +79,24 @@ def build_program(
     seed: int,
     start: Start = "random",
     trained: TrainedHidden | None = None,
+    weight_bits: int | None = None,
+    rounding: WeightRounding | None = None,
 ) -> Program:
     """The learning program, placed on a chip: CapacityError where weights, traces and feedback do not fit.
 
     `seed` draws the hidden weights and the feedback and seeds the rounding. The rules give equation, traces and the
     constants of the modulators (their `defaults`); the hidden rule's signal is one of `signals()`. `start` "trained"
-    takes the hidden layer from `trained`.
+    takes the hidden layer from `trained`. `weight_bits`: of learned weights and the first ones, see `Plasticity`.
+    `rounding` None: as the chip's file and the rule say.
     """
+
+    def plasticity(rule: Rule, rng_seed: int) -> Plasticity:
+        how = rounding or weight_rounding(chip, rule)
+        return rule.plasticity(rng_seed=rng_seed, rounding=how, weight_bits=weight_bits)
+
     rng = np.random.default_rng(seed)
-    spread = _even(rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs)))
+    drawn = rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs))
+    spread = _even(drawn) if weight_bits is None else _nearest(drawn, weight_bits)
     hidden = trained if start == "trained" else TrainedHidden(
         spread, network.weight_exp, _all(network.hidden, network.hidden_vth), _all(network.hidden, network.dv)
     )  # fmt: skip
@@ -103,10 +123,10 @@ def build_program(
     )  # fmt: skip
     connections = (
         Connection("in-hidden", "dense", "in", "hidden", hidden.weights.astype(np.int16), hidden.weight_exp,
-                   sign_mode="mixed", plasticity=hidden_rule.plasticity(rng_seed=4 * seed + 101) if learns else None),
+                   weight_bits or 8, "mixed", plasticity=plasticity(hidden_rule, 4 * seed + 101) if learns else None),
         Connection("hidden-out", "dense", "hidden", "out", np.zeros((network.outputs, network.hidden), np.int16),
-                   network.weight_exp, sign_mode="mixed",
-                   plasticity=readout_rule.plasticity(rng_seed=4 * seed + 100_001)),
+                   network.weight_exp, weight_bits or 8, "mixed",
+                   plasticity=plasticity(readout_rule, 4 * seed + 100_001)),
         *path.connections,
     )  # fmt: skip
     program = Program(
@@ -151,6 +171,13 @@ def _even(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
     """On the grid of mixed 8-bit weights: even integers from -256 to 254."""
     whole = np.clip(np.trunc(values), -256, 255).astype(np.int32)
     return (whole >> 1) << 1
+
+
+def _nearest(values: npt.NDArray[np.float64], weight_bits: int) -> npt.NDArray[np.int32]:
+    """On the grid of mixed weights of so few bits: multiples of 2^(9 - bits) from -256 on."""
+    step = 1 << truncation("mixed", weight_bits)
+    whole: npt.NDArray[np.int32] = np.clip(np.rint(values / step) * step, -256, 256 - step).astype(np.int32)
+    return whole
 
 
 def _all(n: int, value: int) -> npt.NDArray[np.int32]:

@@ -13,6 +13,7 @@ from neurotrain_hw.program.connection import (
     Port,
     PrePort,
     SignMode,
+    WeightRounding,
 )
 from neurotrain_hw.program.modulator import Modulator
 from neurotrain_hw.program.population import (
@@ -30,5 +31,5 @@ from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWei
 __all__ = [
     "LIF_KINDS", "PARAMETERS", "STATES", "TRACE_KEYS", "Arithmetic", "Connection", "ConnectionKind", "Convolution",
     "CoreSlice", "IntOrArray", "MemoryRow", "Modulator", "PackedWeights", "Plasticity", "Population", "PopulationKind",
-    "Port", "PrePort", "Program", "SignMode", "SparseWeights", "Timing", "Weights",
+    "Port", "PrePort", "Program", "SignMode", "SparseWeights", "Timing", "WeightRounding", "Weights",
 ]  # fmt: skip

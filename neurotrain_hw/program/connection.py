@@ -25,6 +25,7 @@ ConnectionKind = Literal["dense", "delay_dense", "sparse", "delay_sparse", "conv
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 Port = Literal["current", "imag", "signal", "none"]
 PrePort = Literal["spikes", "error"]
+WeightRounding = Literal["shared", "independent", "nearest"]
 TRACE_KEYS = tuple(f"{trace}_{part}" for trace in ("x1", "x2", "y1", "y2", "y3") for part in ("impulse", "tau"))
 
 
@@ -35,8 +36,11 @@ class Plasticity:
     `kind` 2f: y traces come from post spikes; 3f: the post population's modulator (or recorded third factors)
     delivers y1..y3. `dw`, `dd`, `dt`: sums of products in Lava's notation or None. Impulses and taus of the traces
     (`x1_impulse`, `x1_tau`, ...) may be fractions; a missing one is 0. `tag_1`, `tag_2`: initial tags int32
-    (n_post, n_pre) or None for zeros. `rounding`: `shared` draws one random number for all synapses of an epoch,
-    as Lava does. `rule`: the name of the rule in the library, for reports.
+    (n_post, n_pre) or None for zeros. `rounding` of what is stored: `shared` draws one random number for all synapses
+    of an epoch, as Lava does; `independent` one for each synapse and value, from a counter-based generator;
+    `nearest` draws none (halves go up). `weight_bits`: learned weights stay on the grid of a chip weight of that many
+    bits (`truncation`); None: on every integer in their range, as in Lava. `rule`: the name of the rule in the
+    library, for reports.
     """
 
     kind: Literal["2f", "3f"]
@@ -48,7 +52,8 @@ class Plasticity:
     rng_seed: int = 1
     tag_1: npt.NDArray[np.int32] | None = None
     tag_2: npt.NDArray[np.int32] | None = None
-    rounding: Literal["shared"] = "shared"
+    rounding: WeightRounding = "shared"
+    weight_bits: int | None = None
     rule: str = ""
 
 

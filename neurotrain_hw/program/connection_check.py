@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
-from neurotrain_hw.program.connection import TRACE_KEYS, Connection
+from neurotrain_hw.program.connection import TRACE_KEYS, Connection, Plasticity, WeightRounding
 from neurotrain_hw.program.population import Population
 from neurotrain_hw.program.synapses import PackedWeights, SparseWeights
 from neurotrain_hw.program.value_check import check_choice, check_range
@@ -51,13 +51,27 @@ def check_connection(connection: Connection, pre: Population, post: Population, 
                     f"{label} has type {tag.dtype} and shape {tag.shape}", where=where, need=f"integers of {shape}"
                 )
         check_choice("plasticity.kind", plasticity.kind, ("2f", "3f"), where)
-        check_choice("plasticity.rounding", plasticity.rounding, ("shared",), where)
+        check_choice("plasticity.rounding", plasticity.rounding, get_args(WeightRounding), where)
+        _check_weight_bits(connection, plasticity, where)
         check_range("plasticity.t_epoch", plasticity.t_epoch, 1, 2**20, where)
         check_range("plasticity.rng_seed", plasticity.rng_seed, 0, 2**62, where)
         for key, value in plasticity.traces.items():
             check_choice("plasticity.traces", key, TRACE_KEYS, where)
             if not 0 <= value < 1e9:
                 raise ValueRangeError(f"{key} is {value}", where=where, need="0 or more")
+
+
+def _check_weight_bits(connection: Connection, plasticity: Plasticity, where: str) -> None:
+    """What is learned has as many bits as what it begins with, or more."""
+    if plasticity.weight_bits is None:
+        return
+    check_range("plasticity.weight_bits", plasticity.weight_bits, 1, 8, where)
+    if connection.num_weight_bits > plasticity.weight_bits:
+        raise ValueRangeError(
+            f"its first weights have {connection.num_weight_bits} bits", where=where,
+            need=f"at most the {plasticity.weight_bits} bits of the learned ones",
+            remedy=f"Set num_weight_bits to {plasticity.weight_bits}.",
+        )  # fmt: skip
 
 
 def check_transposed(connection: Connection, connections: Mapping[str, Connection], where: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from neurotrain_hw.rules.signals import FORMS, PSI_FORMS
 from neurotrain_hw.rules.sums import WIDTH_BITS
-from neurotrain_hw.rules.terms import COMPUTERS, FORMED, LEARNING_SIGNALS, RUNS_ON, SAMPLED
+from neurotrain_hw.rules.terms import BESIDE, COMPUTERS, FORMED, LEARNING_SIGNALS, RUNS_ON, SAMPLED
 
 if TYPE_CHECKING:
     from neurotrain_hw.rules.rule import Rule
@@ -71,7 +72,9 @@ def _traces(rule: Rule) -> Iterator[Contradiction]:
 def _signal(rule: Rule) -> Iterator[Contradiction]:
     modulation = rule.modulation
     signal = modulation.signal
-    if signal not in LEARNING_SIGNALS or modulation.computed_by not in COMPUTERS or modulation.formed not in FORMED:
+    known = ((signal, LEARNING_SIGNALS), (modulation.computed_by, COMPUTERS), (modulation.formed, FORMED),
+             (modulation.beside, BESIDE))  # fmt: skip
+    if any(word not in words for word, words in known):
         yield "modulation", f"unknown words in {modulation}", "The rule language's page lists them."
     outside = signal not in ("none", "injected")
     if rule.kind is not None and (rule.kind == "3f") != outside:
@@ -83,8 +86,24 @@ def _signal(rule: Rule) -> Iterator[Contradiction]:
             "modulation.formed", f"'{modulation.formed}' in a rule of kind {rule.kind}",
             'A 3f rule says "modulator" or "given", any other nothing.',
         )  # fmt: skip
+    if modulation.beside != "nothing" and rule.kind != "3f":
+        yield "modulation.beside", f"'{modulation.beside}' in a rule of kind {rule.kind}", "3f rules alone have one."
+    if modulation.formed == "modulator":
+        yield from _what_a_modulator_sends(rule)
     if "simulator" in rule.engines and rule.kind is None:
         yield "engines", "the simulator runs sums of products", "Leave it out, or give dw."
+
+
+def _what_a_modulator_sends(rule: Rule) -> Iterator[Contradiction]:
+    """A modulator of a program forms some signals and some psi, and sends y3 only where y1 is taken."""
+    modulation = rule.modulation
+    if modulation.signal not in FORMS or modulation.psi not in PSI_FORMS:
+        yield (
+            "modulation.formed", f"no modulator forms psi '{modulation.psi}' with the signal '{modulation.signal}'",
+            f'Say "given", or take a psi of {", ".join(PSI_FORMS)}.',
+        )  # fmt: skip
+    if modulation.beside == "nothing" and "y3" in rule.variables:
+        yield "modulation.beside", "a product reads y3, which is 0 then", "Say what y1 carries beside M."
 
 
 def _counts(rule: Rule) -> Iterator[Contradiction]:

@@ -165,10 +165,11 @@ def _operations(top: Table) -> dict[str, Operations]:
 
 
 def _modulation(top: Table, *, third: bool) -> Modulation:
-    table = top.table("modulation", known=("psi", "signal", "computed_by", "formed", "meaning"))
+    table = top.table("modulation", known=("psi", "signal", "beside", "computed_by", "formed", "meaning"))
     return Modulation(
         psi=cast(terms.Psi, table.choice("psi", choices(terms.Psi), default="none")),
         signal=cast(terms.Signal, table.choice("signal", choices(terms.Signal), default="none")),
+        beside=cast(terms.Beside, table.choice("beside", choices(terms.Beside), default="nothing")),
         computed_by=cast(terms.Computer, table.choice("computed_by", choices(terms.Computer), default="nobody")),
         formed=cast(
             terms.Formed, table.choice("formed", choices(terms.Formed), default="given" if third else "nothing")

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from neurotrain_hw.program import Modulator
 from neurotrain_hw.rules.rule import Operations, Rule
+from neurotrain_hw.rules.signals import modulator_of
 from neurotrain_hw.rules.sums import WIDTH_BITS, Product
 from neurotrain_hw.rules.terms import History, Psi, RunsOn, Signal
 
-TRANSPORTED: tuple[Signal, ...] = ("error-symmetric", "backpropagated")
+TRANSPORTED: tuple[Signal, ...] = ("error-symmetric", "error-adaptive", "backpropagated")
 FED_BACK: tuple[Signal, ...] = ("error-random", "error-adaptive", "error-sign", "target-projection", "layer-local")
 LABELLED: tuple[Signal, ...] = ("target-projection", "layer-local")
 _ONE_BIT = ("x0", "y0")
@@ -18,17 +20,25 @@ _ONE_BIT = ("x0", "y0")
 
 @dataclass(frozen=True)
 class SignalOperations:
-    """Operations of forming one third factor, per post neuron and step: `fixed + per_output * number of outputs`."""
+    """Operations of forming one third factor, per post neuron and step.
 
-    fixed: Operations
+    `neuron`: what the post neuron's modulator does, the counters `signal_multiplications` and `signal_additions` of a
+    run. `brought`, `per_output`: what synaptic events bring at most, once and for each output.
+    """
+
+    neuron: Operations
+    brought: Operations
     per_output: Operations
+
+    @property
+    def fixed(self) -> Operations:
+        """What does not grow with the outputs."""
+        return _sum(self.neuron, self.brought)
 
     def of(self, outputs: int) -> Operations:
         """Multiplications and additions with that many outputs."""
-        return Operations(
-            self.fixed.multiplications + outputs * self.per_output.multiplications,
-            self.fixed.additions + outputs * self.per_output.additions,
-        )
+        each = Operations(outputs * self.per_output.multiplications, outputs * self.per_output.additions)
+        return _sum(self.fixed, each)
 
 
 @dataclass(frozen=True)
@@ -40,9 +50,10 @@ class Needs:
     delivers; `tags`: of tag_1, tag_2. `operations`: per synapse and event, by gate (x0, y0, u). `signal_operations`:
     per post neuron and step. `column_access`: a post spike changes all synapses that lead to it; `sweep`: every synapse
     is visited at epochs. `random_numbers`: per synapse and update; `random_per_post`: per post neuron and step.
-    `history`: kept for every step, so that memory grows with T. `weight_transport`: the learning signal reads forward
-    weights backward. `feedback_matrix`: it has weights of its own. `label`: it takes the label, in every layer that
-    learns. `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse and neuron, by purpose.
+    `history`: kept for every step, so that memory grows with T. `weight_transport`: the learning signal reads
+    weights that learn backward. `feedback_matrix`: it has weights of its own. `label`: it takes the label, in every layer that
+    learns. `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse and neuron, by purpose. `signal_bits`:
+    what the post neuron's modulator keeps from step to step.
     """
 
     form: Literal["2f", "3f"] | None
@@ -67,6 +78,7 @@ class Needs:
     synapse_bits: Mapping[str, int]
     pre_bits: Mapping[str, int]
     post_bits: Mapping[str, int]
+    signal_bits: int
 
     @property
     def growth(self) -> Literal["constant", "linear"]:
@@ -93,7 +105,8 @@ class Needs:
 
     def bits_per_post(self, trace_bits: int = WIDTH_BITS["y1"]) -> int:
         """State per post neuron (own traces, delivered factors, what its program keeps), in bits, without history."""
-        return (len(self.post_traces) + len(self.third_factors)) * trace_bits + sum(self.post_bits.values())
+        traces = (len(self.post_traces) + len(self.third_factors)) * trace_bits
+        return traces + sum(self.post_bits.values()) + self.signal_bits
 
 
 def needs_of(rule: Rule) -> Needs:
@@ -103,6 +116,7 @@ def needs_of(rule: Rule) -> Needs:
     signal = rule.modulation.signal
     operations = rule.operations if rule.kind is None else _by_gate(products)
     stochastic = rule.rounding == "stochastic"
+    modulator = modulator_of(rule)
     return Needs(
         form=rule.kind,
         runs_on=rule.runs_on,
@@ -115,7 +129,7 @@ def needs_of(rule: Rule) -> Needs:
             if target in rule.sums or variable in variables
         ),
         operations=dict(operations),
-        signal_operations=_signal_operations(signal, rule.modulation.psi),
+        signal_operations=_signal_operations(rule, modulator),
         signal=signal,
         psi=rule.modulation.psi,
         column_access="y0" in operations,
@@ -130,34 +144,37 @@ def needs_of(rule: Rule) -> Needs:
         synapse_bits=dict(rule.synapse_bits),
         pre_bits=dict(rule.pre_bits),
         post_bits=dict(rule.post_bits),
+        signal_bits=0 if modulator is None or rule.kind is None else modulator.state_bits,
     )
 
 
 _NONE = Operations(0, 0)
 
-_SIGNAL_OPERATIONS: Mapping[Signal, tuple[Operations, Operations]] = {
-    "error": (Operations(1, 2), _NONE),  # decay of the filtered spikes; impulse and difference
+_BROUGHT: Mapping[Signal, tuple[Operations, Operations]] = {
     "error-symmetric": (_NONE, Operations(1, 1)),
     "error-random": (_NONE, Operations(1, 1)),
     "error-adaptive": (_NONE, Operations(1, 1)),
     "error-sign": (_NONE, Operations(0, 1)),
-    "error-triggered": (Operations(2, 2), _NONE),  # as error, and the division by the threshold
     "target-projection": (Operations(0, 1), _NONE),  # a row of the matrix, found by the label
     "layer-local": (_NONE, Operations(1, 2)),  # its spike into every local output, the errors back through the same
-    "goodness": (Operations(2, 2), _NONE),  # decay of its activity, times the layer's scalar; impulse and sum
-    "perturbation": (_NONE, _NONE),  # a random number that the signal multiplies at the synapse
     "backpropagated": (_NONE, Operations(1, 1)),
 }
-"""(fixed, per output) of every learning signal; the pseudo-derivative comes on top."""
+"""What synapses bring to the neuron, at most: once a step, and once for each output; nothing for all other signals."""
 
 
-def _signal_operations(signal: Signal, psi: Psi) -> SignalOperations:
-    """A box costs the distance to the threshold and a comparison, a step the comparison alone; any other psi the
-    distance, a table, and a product with L."""
-    fixed, per_output = _SIGNAL_OPERATIONS.get(signal, (_NONE, _NONE))
-    multiplications = fixed.multiplications + (psi in ("triangle", "surrogate"))
-    additions = fixed.additions + (0 if psi == "none" else 2 if psi == "box" else 1)
-    return SignalOperations(Operations(multiplications, additions), per_output)
+def _signal_operations(rule: Rule, modulator: Modulator | None) -> SignalOperations:
+    """What the neuron does is its modulator's, as the simulator counts it; where none forms the signal, psi alone: a
+    comparison of the membrane for a step, the distance and a product with L for any other."""
+    brought, per_output = _BROUGHT.get(rule.modulation.signal, (_NONE, _NONE))
+    if modulator is not None:
+        return SignalOperations(Operations(*modulator.operations), brought, per_output)
+    psi = rule.modulation.psi
+    own = _NONE if psi == "none" else Operations(0, 1) if psi == "step" else Operations(1, 1)
+    return SignalOperations(own, brought, per_output)
+
+
+def _sum(a: Operations, b: Operations) -> Operations:
+    return Operations(a.multiplications + b.multiplications, a.additions + b.additions)
 
 
 def _by_gate(products: list[Product]) -> dict[str, Operations]:

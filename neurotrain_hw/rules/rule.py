@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.program import Plasticity
+from neurotrain_hw.program import Plasticity, WeightRounding
 from neurotrain_hw.rules.consistency import contradictions
 from neurotrain_hw.rules.sums import SumOfProducts
 from neurotrain_hw.rules.terms import (
+    Beside,
     Changes,
     Computer,
     Engine,
@@ -63,11 +64,12 @@ class Modulation:
     """How a post neuron forms its third factor `M_j = psi_j * L_j`.
 
     `computed_by`: who would compute it on a chip that runs the rule. `formed`: how it comes about in this version.
-    `meaning`: what y1..y3 carry.
+    `beside`: what y1 carries beside M, whose halves are then y2 and y3. `meaning`: what y1..y3 carry, in words.
     """
 
     psi: Psi = "none"
     signal: Signal = "none"
+    beside: Beside = "nothing"
     computed_by: Computer = "nobody"
     formed: Formed = "nothing"
     meaning: str = ""
@@ -162,22 +164,18 @@ class Rule:
         rng_seed: int,
         tag_1: npt.NDArray[np.int32] | None = None,
         tag_2: npt.NDArray[np.int32] | None = None,
+        rounding: WeightRounding | None = None,
+        weight_bits: int | None = None,
     ) -> Plasticity:
-        """The rule as the engine of Loihi-class chips takes it.
+        """The rule as the engine of Loihi-class chips takes it; UnsupportedError if it is no sum of products.
 
-        UnsupportedError if it is no sum of products, or rounds as the engine does not.
-
+        `rounding` None: as Lava does, or to the nearest where the rule asks for it. `weight_bits`: see `Plasticity`.
         For 3f, y1..y3 get the time constant 65535 that Lava's Loihi3FLearningRule gives them.
         """
         if self.kind is None:
             raise UnsupportedError(
                 "it is no sum of products, so no learning engine runs it", where=f"rule '{self.name}'",
                 remedy="Train with it off the chip, or take a rule with an engine form: `neurotrain-hw rules list`.",
-            )  # fmt: skip
-        if self.rounding == "nearest":
-            raise UnsupportedError(
-                "it rounds to the nearest, and the learning engine rounds stochastically", where=f"rule '{self.name}'",
-                remedy='Set rounding = "stochastic".',
             )  # fmt: skip
         traces = {
             f"{name}_{k}": v for name, t in self.traces.items() for k, v in (("impulse", t.impulse), ("tau", t.tau))
@@ -194,5 +192,7 @@ class Rule:
             rng_seed=rng_seed,
             tag_1=tag_1,
             tag_2=tag_2,
+            rounding=rounding or ("nearest" if self.rounding == "nearest" else "shared"),
+            weight_bits=weight_bits,
             rule=self.name,
         )

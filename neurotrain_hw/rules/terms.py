@@ -15,6 +15,7 @@ Signal = Literal[
     "none", "injected", "reward", "activity", "error", "error-symmetric", "error-random", "error-adaptive",
     "error-sign", "error-triggered", "target-projection", "layer-local", "goodness", "perturbation", "backpropagated",
 ]  # fmt: skip
+Beside = Literal["nothing", "trace", "psi", "psi_alone", "noise"]
 Computer = Literal["nobody", "neuron", "network", "processor", "host"]
 Formed = Literal["nothing", "modulator", "given"]
 RunsOn = Literal["engine", "processor", "host"]
@@ -69,6 +70,17 @@ COMPUTERS: Mapping[Computer, str] = MappingProxyType(
     }
 )
 """Who computes the learning signal and the third factor."""
+
+BESIDE: Mapping[Beside, str] = MappingProxyType(
+    {
+        "nothing": "y1 and y2 are the halves of M",
+        "trace": "y1 is the neuron's own spikes filtered, y2 and y3 are the halves of M",
+        "psi": "y1 is psi, y2 and y3 are the halves of M",
+        "psi_alone": "y1 is psi, y2 and y3 are the halves of L, which psi does not multiply",
+        "noise": "y1 is 64 and the noise added to the membrane, y2 and y3 are the halves of M",
+    }
+)
+"""What a modulator sends as y1 beside the third factor (`program.Modulator`)."""
 
 FORMED: Mapping[Formed, str] = MappingProxyType(
     {

@@ -27,11 +27,13 @@ def collect_counters(program: Program, state: State, *, learn: bool) -> Counters
         learning: dict[str, int] = {}
         if c.plasticity is not None:
             if learn:
-                proposed, applied, rounded, saturated, traces = (int(n) for n in state.learning[rule])
+                proposed, applied, rounded, saturated, traces, drawn = (int(n) for n in state.learning[rule])
+                if c.plasticity.rounding == "shared":
+                    drawn = steps // c.plasticity.t_epoch
                 learning = {
                     "weight_updates_proposed": proposed, "weight_updates_applied": applied,
                     "weight_updates_rounded_away": rounded, "weight_updates_saturated": saturated,
-                    "trace_updates": traces, "random_numbers": 8 * steps + steps // c.plasticity.t_epoch,
+                    "trace_updates": traces, "random_numbers": 8 * steps + drawn,
                 }  # fmt: skip
             rule += 1
         connections[c.name] = ConnectionCounts(0 if graded else events, events if graded else 0, **learning)

@@ -5,6 +5,8 @@ Whatever is done to a line is done to sixteen of its synapses at once (`lanes`).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from neurotrain_hw.simulator.lanes import NEURONS, count_bits, differ, every, load, mask_bits, store
@@ -16,6 +18,8 @@ from neurotrain_hw.simulator.rule_tables import (
     F_OF,
     F_SIGN,
     F_WHICH,
+    INDEPENDENT,
+    NEAREST,
     Q_COLUMNS,
     Q_DEPENDENCY,
     Q_EXP,
@@ -28,6 +32,8 @@ from neurotrain_hw.simulator.rule_tables import (
     Q_TARGET,
     R_BELOW_AT,
     R_COUNTS_AT,
+    R_DRAW_AT,
+    R_DROPS,
     R_LINE_AT,
     R_POST_N,
     R_PRE_N,
@@ -35,6 +41,7 @@ from neurotrain_hw.simulator.rule_tables import (
     R_PRODUCTS_AT,
     R_READS,
     R_READY_AT,
+    R_ROUNDS,
     R_ROW,
     R_SIGN,
     R_TARGETS,
@@ -54,8 +61,17 @@ from neurotrain_hw.simulator.rule_tables import (
     Y_SCALE,
     Y_UP,
 )
-from neurotrain_hw.simulator.traces import L_APPLIED, L_PROPOSED, L_ROUNDED, L_SATURATED, padded, row_of
-from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, table_row, wide, words
+from neurotrain_hw.simulator.traces import (
+    L_APPLIED,
+    L_COLUMNS,
+    L_DRAWN,
+    L_PROPOSED,
+    L_ROUNDED,
+    L_SATURATED,
+    padded,
+    row_of,
+)
+from neurotrain_hw.simulator.views import call, inlined, kernel, plain_bytes, table_row, wide, words
 
 X0, Y0, U = 1, 2, 4
 """Bits of the dependencies of a rule's products."""
@@ -64,11 +80,11 @@ LOW, HIGH = -(2**15) - 1, 2**15 - 1
 
 
 @kernel
-def change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, whole):
+def change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, whole):
     """Change the synapses between neuron m of a side's list and those of the other side's list from `first` on.
 
-    `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count; `whole`: add
-    products that are 0, too, for what they clip.
+    `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count; `random`: the
+    epoch's number where all synapses share one; `whole`: add products that are 0, too, for what they clip.
     """
     rule, me, other = table_row(rule_at), table_row(mine_at), table_row(other_at)
     count, length = other[S_LIVE] - first, padded(max(rule[R_PRE_N], rule[R_POST_N])) * 4
@@ -85,11 +101,14 @@ def change_line(rule_at, mine_at, other_at, mine, m, first, gates, lift, whole):
                 values[v] = line_at + v * length
     for target in range(3):
         if rule[R_TARGETS] >> target & 1:
-            ready = _prepare(rule, me, other, mine, m, first, gates, whole, target, line_at + 6 * length, length)
+            ready = _prepare(rule, me, other, mine, m, first, gates, whole, target, line_at + 7 * length, length)
             if ready > 0:
                 # what other targets may read stays as it is until all are done
                 into_at = values[target] if alone else line_at + (3 + target) * length
-                _change(rule, target, into_at, ready, count, lift)
+                drops = rule[R_DROPS] if target == 0 else 0
+                if rule[R_ROUNDS] == INDEPENDENT:
+                    call(rule[R_DRAW_AT], rule_at, list_at, count, neuron, 2 * target + mine)
+                _change(rule, target, into_at, ready, count, drops, random, line_at + 6 * length)
                 changed |= 1 << target
     for v in range(3):
         if changed >> v & 1:
@@ -134,13 +153,22 @@ def _prepare(rule, me, other, mine, m, first, gates, whole, target, room_at, len
 
 
 @kernel
-def _change(rule, target, into_at, ready, n, lift):
-    """A line's new values: products, sign, stochastic rounding (`arithmetic.round_weight`), range, and counts."""
-    values, lowest, highest, up = wide(rule[R_READY_AT], 3), every(LOW), every(HIGH), every(lift)
+def _change(rule, target, into_at, ready, n, drops, random, lifts_at):
+    """A line's new values: products, sign, rounding (`arithmetic.round_weight`), range, and counts.
+
+    `drops`: lower bits that are 0 in what is stored.
+    """
+    values, lowest, highest, independent = wide(rule[R_READY_AT], 3), every(LOW), every(HIGH), False
+    if rule[R_ROUNDS] == NEAREST:
+        lift = 1 << (6 + drops)
+    else:
+        lift, independent = (128 << drops) - 1 - math.floor(random * (128 << drops)), rule[R_ROUNDS] == INDEPENDENT
+    up = every(lift)
     sign = rule[R_SIGN] if target == 0 else 3 + target
     floor, ceiling = every(0 if sign == 1 or sign == 4 else LOW), every(0 if sign == 2 else HIGH)
     low = every(0 if sign == 1 or sign == 4 else (-255 if sign == 2 else (-257 if sign == 5 else -256)))
-    high = every(0 if sign == 2 else 255)
+    low = every(0) - (every(0) - low >> drops << drops)
+    high = every((0 if sign == 2 else 255) >> drops << drops)
     proposed = applied = saturated = spared = below = 0
     for i in range(0, n * 4, NEURONS * 4):
         old = load(values[target] + i)
@@ -158,7 +186,9 @@ def _change(rule, target, into_at, ready, n, lift):
             change = value >> product[Y_DOWN] << product[Y_UP]
             total = least(most(total + least(most(change, lowest), highest), lowest), highest)
         held = least(most(total, floor), ceiling)
-        rounded = (held + up) >> 7
+        if independent:
+            up = load(lifts_at + i)
+        rounded = (held + up) >> (7 + drops) << drops
         new = least(most(rounded, low), high)
         store(into_at + i, new)
         changing, changed = mask_bits(differ(total, before)), mask_bits(differ(new, old))
@@ -169,8 +199,9 @@ def _change(rule, target, into_at, ready, n, lift):
             saturated += count_bits(changing & full)
             spared += count_bits(changing & full & ~changed)
         below |= mask_bits(every(-256) > new)
+    counts = wide(rule[R_COUNTS_AT], L_COLUMNS)
+    counts[L_DRAWN] += proposed if independent else 0
     if target == 0:
-        counts = wide(rule[R_COUNTS_AT], 5)
         counts[L_PROPOSED] += proposed
         counts[L_APPLIED] += applied
         counts[L_SATURATED] += saturated

@@ -88,7 +88,7 @@ class RuleMemory:
         row = tables.rules[number]
         products, longest = int(row[r.R_PRODUCTS]), r.padded(max(int(row[r.R_PRE_N]), int(row[r.R_POST_N])))
         # an even number of words first: the next are read in pairs
-        found = [(r.R_READY_AT, 2 * (3 + r.Y_COLUMNS * products)), (r.R_LINE_AT, (6 + products) * longest)]
+        found = [(r.R_READY_AT, 2 * (3 + r.Y_COLUMNS * products)), (r.R_LINE_AT, (7 + products) * longest)]
         for k, side in enumerate(sides_of(row)):
             n = r.part_length(int(side[r.S_N]))
             sizes = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
-from neurotrain_hw.program import Connection, Plasticity
+from neurotrain_hw.program import Connection, Plasticity, WeightRounding
+from neurotrain_hw.program.synapses import truncation
 from neurotrain_hw.rules.language import parse_sum
 from neurotrain_hw.rules.sums import WIDTH_BITS, Factor, Product
 from neurotrain_hw.simulator.addresses import address
@@ -33,9 +34,13 @@ PRE, POST, VALUES = range(3)
 (
     R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_ROW, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
     R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_READY_AT,
-    R_ROUNDING_AT, R_GIVEN_AT, R_GIVEN_STEP, R_GIVEN_TRACE,
-) = range(23)  # fmt: skip
-R_SIDES = 23
+    R_ROUNDING_AT, R_GIVEN_AT, R_GIVEN_STEP, R_GIVEN_TRACE, R_ROUNDS, R_DROPS, R_SEED,
+    R_NOW, R_DRAW_AT,
+) = range(28)  # fmt: skip
+R_SIDES = 28
+SHARED, INDEPENDENT, NEAREST = range(3)
+"""How a rule rounds: R_ROUNDS. R_DROPS: bits that stored weights lack, besides the fraction of the accumulator;
+R_NOW: the epoch that ends; R_DRAW_AT: the compiled part that draws numbers for each synapse."""
 # the pre and the post side of a rule
 (
     S_N, S_TRACES, S_FULL, S_WHOLE, S_KEEPS, S_TRACES_AT, S_TIMES_AT, S_DECAY_AT, S_IMPULSE_AT, S_DRAWN_DECAY_AT,
@@ -127,6 +132,9 @@ def _fill_rule(
     row[R_EPOCH], row[R_THIRD], row[R_SIGN] = rule.t_epoch, rule.kind == "3f", SIGNS[c.sign_mode or "mixed"]
     row[R_POST_N], row[R_PRE_N] = c.weights.shape
     row[R_ROW] = row_length(c.weights.shape[0])
+    row[R_ROUNDS], row[R_SEED] = get_args(WeightRounding).index(rule.rounding), rule.rng_seed
+    if rule.weight_bits is not None:
+        row[R_DROPS] = truncation(c.sign_mode or "mixed", rule.weight_bits)
     row[R_PERIOD], row[R_PRODUCTS] = _period(rule, c.name), len(products)
     for target, product in products:
         row[R_TARGETS] |= 1 << target

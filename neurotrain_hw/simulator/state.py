@@ -15,6 +15,7 @@ from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.layout import ALIGN, I32, I64, Layout, block_starts
 from neurotrain_hw.simulator.rule_memory import Plastic, RuleMemory, start_plastic
 from neurotrain_hw.simulator.rule_tables import R_EPOCH, R_POST_N, R_PRE_N
+from neurotrain_hw.simulator.traces import L_COLUMNS
 
 _KEPT = [t.P_RESTING, t.P_RESTING_ACTIVE, t.P_ANY_TOUCH, t.P_ACTIVE, t.P_IDLE, t.P_SPIKES, t.P_THIRDS]
 """Columns of the populations' table that change during a run and hold no addresses."""
@@ -24,7 +25,7 @@ class State:
     """The state of one run of a layout; its table holds addresses into it, so it must outlive their use.
 
     `words` int32, `marks` uint8 and `totals` int64 are the blocks that the layout divides; `populations` and
-    `connections` the rows of `table`, some of whose columns are counters; `learning` int64 (rules, 5).
+    `connections` the rows of `table`, some of whose columns are counters; `learning` int64 (rules, L_COLUMNS).
     """
 
     def __init__(self, layout: Layout, plastic: tuple[I32, I32, I32]) -> None:
@@ -47,7 +48,7 @@ class State:
             self.table[:first].reshape(-1, t.P_COLUMNS),
             self.table[first:].reshape(-1, t.C_COLUMNS),
         )
-        self.learning = np.zeros((len(layout.rules.rules), 5), np.int64)
+        self.learning = np.zeros((len(layout.rules.rules), L_COLUMNS), np.int64)
         self._learn_from(plastic)
         self._begin()
 

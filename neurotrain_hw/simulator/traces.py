@@ -62,7 +62,8 @@ from neurotrain_hw.simulator.tables import (
 )
 from neurotrain_hw.simulator.views import inlined, kernel, reals, table_row, wide, words
 
-L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES = range(5)
+L_PROPOSED, L_APPLIED, L_ROUNDED, L_SATURATED, L_TRACES, L_DRAWN = range(6)
+L_COLUMNS = 6
 """Columns of the counters of a learning connection."""
 
 
@@ -201,7 +202,7 @@ def close_traces(rule_at, side_at, k):
             at_spike = words(at + (epoch + 1) * kinds * row, n)
             for a in range(n):
                 at_spike[a] = words(at + own[a] * kinds * row + a * 4, 1)[0]
-    wide(rule[R_COUNTS_AT], 5)[L_TRACES] += updates
+    wide(rule[R_COUNTS_AT], L_COLUMNS)[L_TRACES] += updates
 
 
 @inlined

@@ -63,7 +63,7 @@ def test_a_network_too_large_is_a_negative_answer_and_leaves_no_file(tmp_path):
     [
         ({"--target": "loihi3"}, "Did you mean"),
         ({"--dialect": "nir"}, "--dt"),
-        ({"--dialect": "norse"}, "not read yet"),
+        ({"--dialect": "norse"}, "needs the length of a step"),
         ({"--steps": 0}, "at least 1"),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
-from neurotrain_hw.interchange.meaning import METADATA_KEY, digest, from_text, to_text
+from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
 
 
 @given(

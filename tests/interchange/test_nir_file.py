@@ -93,7 +93,7 @@ def test_names_that_hdf5_cannot_hold_are_refused(tmp_path):
     ("arguments", "error", "words"),
     [
         ({"dialect": "snntorhc"}, UnknownNameError, "snntorch"),
-        ({"dialect": "sinabs"}, UnsupportedError, "sinabs"),
+        ({"dialect": "sinabs"}, UnsupportedError, "Sinabs"),
         ({"dialect": "nir"}, ValueRangeError, "dt_s"),
         ({"dialect": "snntorch", "dt_s": 1e-3}, ValueRangeError, "fixed step"),
         ({"dialect": "nir", "dt_s": 1.0}, Exception, "shorter than the step"),

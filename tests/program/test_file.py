@@ -90,9 +90,9 @@ def _small() -> Program:
     )
 
 
-def test_a_file_of_version_3_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+def test_a_file_of_version_4_is_read_and_written_as_it_was(tmp_path: Path) -> None:
     """A recorded file: a change of the format must come with another version, and with another file here."""
-    golden = Path(__file__).parents[1] / "golden" / "program-3.nhw"
+    golden = Path(__file__).parents[1] / "golden" / "program-4.nhw"
     _same(_small(), load_program(golden))
     save_program(_small(), tmp_path / "a.nhw")
     assert (tmp_path / "a.nhw").read_bytes() == golden.read_bytes()

@@ -30,6 +30,16 @@ def box(v: np.ndarray) -> np.ndarray:
     return (np.abs(v - THETA) <= HALFWIDTH).astype(np.int64)
 
 
+def triangle(v: np.ndarray) -> np.ndarray:
+    """psi in 5 bits, as wide as the threshold."""
+    return 31 - np.minimum(31, np.abs(v - THETA) * 32 // THETA)
+
+
+def psi_alone(psi: np.ndarray, signal: np.ndarray) -> dict[str, np.ndarray]:
+    """psi beside the halves of a signal that it does not multiply."""
+    return {"y1": psi, "y2": np.maximum(signal, 0), "y3": np.maximum(-signal, 0)}
+
+
 def test_pair_stdp() -> None:
     lesson = Lesson("pair-stdp")
     for _ in range(STEPS):
@@ -193,16 +203,26 @@ def test_decolle_learns_from_the_readout_of_the_layer_itself() -> None:
     assert lesson.changed > 50
 
 
-@pytest.mark.parametrize(("name", "rate"), [("ottt", 1 / 1024), ("eprop", 1 / 256), ("es-d-rtrl", 1 / 1024)])
+@pytest.mark.parametrize(("name", "rate"), [("ottt", 1 / 1024), ("eprop", 1 / 256)])
 def test_symmetric_feedback_reads_the_readout_backward(name: str, rate: float) -> None:
-    """dw = lr * psi_j * (sum_k W_kj e_k) * x_i in the same step; ES-D-RTRL smooths psi: f = 0.9 * a * f + 0.1 * psi."""
-    lesson, f, rng = Lesson(name), np.zeros(N_POST), np.random.default_rng(3)
+    """dw = lr * psi_j * (sum_k W_kj e_k) * x_i in the same step."""
+    lesson, rng = Lesson(name), np.random.default_rng(3)
     for _ in range(STEPS):
         psi = np.maximum(0, 1 - np.abs(lesson.membrane() - THETA) / THETA)
-        f = 0.9 * (1 - 400 / 4096) * f + 0.1 * psi
-        m = clip7((f if name == "es-d-rtrl" else psi) * (lesson.readout.T @ rng.normal(0, 1, N_OUT)) / 2)
+        m = clip7(psi * (lesson.readout.T @ rng.normal(0, 1, N_OUT)) / 2)
         e = lesson.step(halves(m))
         lesson.check(e, rate * outer(e.y["y1"] - e.y["y2"], e.x["x1"]))
+    assert lesson.changed > 30
+
+
+def test_es_d_rtrl_smooths_psi_in_the_tag() -> None:
+    """f = 7/8 * f + psi and dw = L_j * f_j * x_i / 2^16, with the f of this step."""
+    lesson, rng = Lesson("es-d-rtrl"), np.random.default_rng(3)
+    for _ in range(STEPS):
+        signal = clip7(lesson.readout.T @ rng.normal(0, 1, N_OUT) / 2)
+        e = lesson.step(psi_alone(triangle(lesson.membrane()), signal))
+        psi, learned = e.y["y1"][:, None], (e.y["y2"] - e.y["y3"])[:, None]
+        lesson.check(e, learned * (7 / 8 * e.tag + psi) * e.x["x1"] / 2**16, psi - e.tag / 8)
     assert lesson.changed > 30
 
 
@@ -215,14 +235,14 @@ def test_ottts_trace_halves_every_step() -> None:
 
 
 def test_s_tllr_adds_what_is_not_causal() -> None:
-    """dw = L / lr * (psi_j x_i - q_j s_i), q = 0.2 q + psi: the second part travels around 64."""
-    lesson, q, rng = Lesson("s-tllr"), np.zeros(N_POST), np.random.default_rng(3)
+    """dw = L_j / 2^13 * (psi_j x_i - 32 q_j s_i), q = 3/16 q + psi, q in the tag."""
+    lesson, rng = Lesson("s-tllr"), np.random.default_rng(3)
     for _ in range(STEPS):
-        psi = np.maximum(0, 1 - np.abs(lesson.membrane() - THETA) / THETA)
-        q, signal = 0.2 * q + psi, rng.normal(0, 20, N_POST)
-        e = lesson.step(halves(clip7(psi * signal)) | {"y3": 64 + np.clip(np.trunc(-q * signal), -64, 63).astype(int)})
-        dw = outer(e.y["y1"] - e.y["y2"], e.x["x1"]) / 1024 + outer(e.y["y3"] - 64, e.pre) / 64
-        lesson.check(e, dw)
+        signal = clip7(rng.normal(0, 20, N_POST))
+        e = lesson.step(psi_alone(4 * triangle(lesson.membrane()), signal))
+        psi, learned = e.y["y1"][:, None], (e.y["y2"] - e.y["y3"])[:, None]
+        q = 3 / 16 * e.tag + psi / 4
+        lesson.check(e, learned * (psi / 4 * e.x["x1"] - q * 32 * e.pre) / 2**13, psi / 4 - 13 / 16 * e.tag)
     assert lesson.changed > 30
 
 

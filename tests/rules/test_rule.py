@@ -216,8 +216,7 @@ def test_rounding_that_the_engine_does_not_do_is_refused() -> None:
     rule = load_rule("pair-stdp")
     with pytest.raises(ValueRangeError, match=r"rule 'pair-stdp': rounding: 'none', while 2\^-2\*y0\*x1 has fractions"):
         replace(rule, rounding="none")
-    with pytest.raises(UnsupportedError, match=r"rule 'pair-stdp': it rounds to the nearest"):
-        replace(rule, rounding="nearest").plasticity(rng_seed=1)
+    assert replace(rule, rounding="nearest").plasticity(rng_seed=1).rounding == "nearest"
 
 
 def test_a_missing_and_a_broken_file(tmp_path: Path) -> None:

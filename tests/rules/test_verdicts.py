@@ -10,7 +10,7 @@ from neurotrain_hw.rules import load_rule, rule_names
 
 TWO_FACTORS = {"bcm", "emstdp", "hebb", "oja", "pair-stdp", "triplet-stdp", "weight-dependent-stdp"}
 REWARD = {"reward-stdp", "reward-stdp-immediate"}
-TRANSPORT = {"eprop", "es-d-rtrl", "ottt"}
+TRANSPORT = {"eprop", "eprop-adaptive", "es-d-rtrl", "ottt"}
 NATIVE = {
     "loihi1": TWO_FACTORS | REWARD,
     "loihi2": set(rule_names()) - TRANSPORT - {"bptt", "eprop-alif-filtered"},

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from learning_reference import LearningReference
-from plastic_programs import plastic_side_by_side, random_plastic_program
+from plastic_programs import other_rounding, plastic_side_by_side, random_plastic_program
 
 from neurotrain_hw import lava
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
@@ -33,12 +33,21 @@ def test_random_rules_agree_on_wide_networks(seed: int) -> None:
     _compare(seed, t_epoch=None, wide=True)
 
 
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_random_rules_that_round_in_other_ways_agree(first: int) -> None:
+    for seed in range(first, first + 10):
+        _compare(seed, t_epoch=None, rounded=True)
+    _compare(first, t_epoch=None, wide=True, rounded=True)
+
+
 @pytest.mark.slow
 def test_many_random_rules_agree() -> None:
     for seed in range(1000, 1600):
         _compare(seed, t_epoch=None)
+        _compare(seed, t_epoch=None, rounded=True)
     for seed in range(1000, 1200):
         _compare(seed, t_epoch=None, wide=True)
+        _compare(seed, t_epoch=None, wide=True, rounded=True)
 
 
 def test_four_random_rules_agree_with_lava(lava_python: Path) -> None:
@@ -208,8 +217,10 @@ def test_two_decimations_in_one_rule_are_refused() -> None:
         simulate(program, {}, steps=3)
 
 
-def _compare(seed: int, *, t_epoch: int | None, wide: bool = False) -> None:
+def _compare(seed: int, *, t_epoch: int | None, wide: bool = False, rounded: bool = False) -> None:
     program, inputs, third, steps = random_plastic_program(seed, t_epoch=t_epoch, wide=wide)
+    if rounded:
+        program = other_rounding(program, seed)
     reference = LearningReference(program, third).run(inputs, steps)
     run = simulate(program, _streams(inputs), steps=steps, third_factors=third, record=("h.spikes", "out.spikes"))
     for name in ("h", "out"):
