@@ -115,6 +115,9 @@ def _warnings(
             f"learning in the hidden layer gains nothing: {means['chip']:.2%}, and {means['control']:.2%} where only "
             "the readout learns."
         )
+    epochs = teacher.settings.epochs
+    if late := [str(one["seed"]) for one in lessons["chip"] if one["best"] == epochs]:
+        yield f"the last epoch was the best for seed {', '.join(late)}: more epochs may reach more."
     for one in lessons["chip"]:
         yield from (f"seed {one['seed']}: {note}" for note in one["notes"])
 
