@@ -25,6 +25,7 @@ from neurotrain_hw.program import (
     Timing,
     WeightRounding,
 )
+from neurotrain_hw.program.synapses import truncation
 from neurotrain_hw.rules import Rule
 
 Start = Literal["random", "trained", "readout"]
@@ -94,7 +95,8 @@ def build_program(
         return rule.plasticity(rng_seed=rng_seed, rounding=how, weight_bits=weight_bits)
 
     rng = np.random.default_rng(seed)
-    spread = _even(rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs)))
+    drawn = rng.normal(0.0, network.hidden_spread, (network.hidden, network.inputs))
+    spread = _even(drawn) if weight_bits is None else _nearest(drawn, weight_bits)
     hidden = trained if start == "trained" else TrainedHidden(
         spread, network.weight_exp, _all(network.hidden, network.hidden_vth), _all(network.hidden, network.dv)
     )  # fmt: skip
@@ -169,6 +171,13 @@ def _even(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
     """On the grid of mixed 8-bit weights: even integers from -256 to 254."""
     whole = np.clip(np.trunc(values), -256, 255).astype(np.int32)
     return (whole >> 1) << 1
+
+
+def _nearest(values: npt.NDArray[np.float64], weight_bits: int) -> npt.NDArray[np.int32]:
+    """On the grid of mixed weights of so few bits: multiples of 2^(9 - bits) from -256 on."""
+    step = 1 << truncation("mixed", weight_bits)
+    whole: npt.NDArray[np.int32] = np.clip(np.rint(values / step) * step, -256, 256 - step).astype(np.int32)
+    return whole
 
 
 def _all(n: int, value: int) -> npt.NDArray[np.int32]:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.simulator.lanes import NEURONS, every, load, store
-from neurotrain_hw.simulator.views import inlined, kernel
+from neurotrain_hw.simulator.rule_tables import R_DROPS, R_LINE_AT, R_NOW, R_POST_N, R_PRE_N, R_SEED
+from neurotrain_hw.simulator.traces import padded
+from neurotrain_hw.simulator.views import inlined, kernel, table_row
 
 U32 = npt.NDArray[np.uint32]
 
@@ -50,14 +52,18 @@ def rounding_numbers(seed: int, target: int, n_pre: int, n_post: int, epoch: int
 
 
 @kernel
-def draw_lifts(into_at, list_at, count, first, each, epoch, key_0, key_1, bits):
-    """For the synapses `first + each * list[a]`: 2^bits - 1 less the upper bits of their random number.
+def draw_lifts(rule_at, list_at, count, neuron, which):
+    """What rounds each synapse of a line: 2^bits - 1 less the upper bits of its random number, at `lifts_of`.
 
-    Added before the lower `bits` are dropped, it rounds up with the probability of what is dropped.
+    Added before the lower `bits` are dropped, it rounds up with the probability of what is dropped. The line leads
+    from a neuron to those of a list; `which`: 2 * target, plus 1 where the line is that of a post neuron.
     """
+    rule, target = table_row(rule_at), which >> 1
+    bits, post_n, epoch = 7 + (rule[R_DROPS] if target == 0 else 0), rule[R_POST_N], rule[R_NOW]
+    into_at, key_0, key_1 = lifts_of(rule), rule[R_SEED] & 0xFFFFFFFF, rule[R_SEED] >> 32 | target << 30
+    start, step = (every(neuron), every(post_n)) if which & 1 else (every(neuron * post_n), every(1))
     last = every((1 << bits) - 1)
     key_0, key_1, key_2 = every(key_0), every(key_1), every(key_0 ^ key_1 ^ PARITY)
-    start, step = every(first), every(each)
     for i in range(0, count * 4, NEURONS * 4):
         x, y = start + step * load(list_at + i) + key_0, every(epoch) + key_1
         for block in range(BLOCKS):
@@ -73,6 +79,12 @@ def draw_lifts(into_at, list_at, count, first, each, epoch, key_0, key_1, bits):
             else:
                 x, y = x + key_0, y + key_1 + more
         store(into_at + i, last - (x >> (32 - bits) & last))
+
+
+@inlined
+def lifts_of(rule):
+    """Where a line's lifts lie: after the six lines of values before and after."""
+    return rule[R_LINE_AT] + 6 * padded(max(rule[R_PRE_N], rule[R_POST_N])) * 4
 
 
 @inlined

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numba import cfunc, njit
 
+from neurotrain_hw.simulator.counter_random import draw_lifts
 from neurotrain_hw.simulator.general_kernels import update_any_lif
 from neurotrain_hw.simulator.message_kernels import record_spikes, record_state, take_input
 from neurotrain_hw.simulator.neuron_kernels import update
@@ -64,6 +65,7 @@ _SPREAD = (
 _LEARNING = (
     "kernels", "lanes", "learning_lanes", "line_kernel", "plasticity", "rule_tables", "tables", "traces", "views",
 )  # fmt: skip
+_DRAWING = ("counter_random", "kernels", "lanes", "learning_lanes", "rule_tables", "tables", "traces", "views")
 
 
 def _digest(modules: Sequence[str]) -> int:
@@ -212,6 +214,16 @@ def _learning(digest: int) -> Any:
     return learning
 
 
+def _drawing(digest: int) -> Any:
+    @cfunc(_WORDS, **_PART)
+    def drawing(rule_at, list_at, count, neuron, which):
+        if digest >= 0:
+            draw_lifts(rule_at, list_at, count, neuron, which)
+        return 0
+
+    return drawing
+
+
 PARTS = {
     "any_lif": Part(_ANY_LIF, _any_lif),
     "others": Part(_OTHERS, _others),
@@ -219,5 +231,6 @@ PARTS = {
     "convolution": Part(_SPREAD, _convolution),
     "sparse": Part(_SPREAD, _sparse),
     "learning": Part(_LEARNING, _learning),
+    "drawing": Part(_DRAWING, _drawing),
 }
-"""Update of populations, what connections send, and the learning step."""
+"""Update of populations, what connections send, the learning step, and random numbers for each synapse."""

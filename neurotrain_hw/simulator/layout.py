@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy.typing as npt
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import LIF_KINDS, STATES, Arithmetic, Connection, Modulator, Population, Program
 from neurotrain_hw.program.modulator import BESIDE, PSI_BITS, PSI_KINDS, SIGNALS
-from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights, pack_weights, sparse_weights
 from neurotrain_hw.simulator import tables as t
 from neurotrain_hw.simulator.addresses import address
 from neurotrain_hw.simulator.lanes import NEURONS
 from neurotrain_hw.simulator.parameters import kernel_parameters
 from neurotrain_hw.simulator.rule_tables import RuleTables, build_rule_tables, row_length
+from neurotrain_hw.simulator.weight_layout import lay_weights, plastic_values
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -105,7 +105,7 @@ class _Builder:
         inputs = tuple((self.index[name], name) for name in self.program.inputs)
         return Layout(
             self.shape, inputs, tuple(self.parts), self.table, slots, offsets, self.sizes, tuple(self.presets),
-            self.states, build_rule_tables(learning), _plastic_values(learning), tuple(self.arrays),
+            self.states, build_rule_tables(learning), plastic_values(learning), tuple(self.arrays),
         )  # fmt: skip
 
     def _room(self, block: str, size: int) -> int:
@@ -228,16 +228,10 @@ class _Builder:
         late = row[t.C_LATE] = t.LATE if depth > 1 and c.weight_exp < 0 else 0
         if c.kind == "delay_dense" and c.weight_exp < 0 and c.num_message_bits > 0:
             late = row[t.C_LATE] = t.WIDE
-        if c.transpose_of is not None:
-            self._transposed(row, c, self.program.connection(c.transpose_of))
-        elif c.plasticity is not None:
+        if c.plasticity is not None:
             self._plastic(row, c)
-        elif c.kind == "conv":
-            self._conv(row, c, pre, post)
-        elif c.kind == "dense":
-            self._dense(row, c)
         else:
-            self._sparse(row, c)
+            lay_weights(row, c, self.program, self._kept)
         blocks = -(-post.n // t.BLOCK)
         for column, block, size in (
             (t.C_BUFFER_AT, "words", 4 * depth * post.n), (t.C_MARKS_AT, "marks", depth * blocks),
@@ -254,69 +248,6 @@ class _Builder:
             part = {t.SPARSE: "sparse", t.CONV: "convolution"}.get(int(row[t.C_FORMAT]), "rows")
             self.parts.append((self.populations.size + number * t.C_COLUMNS + t.C_PART_AT, part))
 
-    def _dense(self, row: I64, c: Connection) -> None:
-        weights = c.packed().weights
-        if not isinstance(weights, PackedWeights):
-            raise UnsupportedError(f"dense weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
-        self._packed(row, weights)
-
-    def _packed(self, row: I64, weights: PackedWeights) -> None:
-        data = np.ascontiguousarray(weights.data)
-        row[t.C_FORMAT], row[t.C_WEIGHTS_AT], row[t.C_ROW] = t.DENSE, self._kept(data), data.shape[1]
-        row[t.C_BITS], row[t.C_SIGNED] = weights.bits, int(weights.signed)
-        row[t.C_SHIFT], row[t.C_NEGATIVE] = weights.shift, int(weights.negative)
-
-    def _transposed(self, row: I64, c: Connection, read: Connection) -> None:
-        """Weights that learn are read where they are; others never change, and are turned round once."""
-        if read.plasticity is not None:
-            row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.TRANSPOSED, self._first_learned(read.name)
-            row[t.C_ROW], row[t.C_SIGNED] = row_length(read.weights.shape[0]), int(c.signs_only)
-        elif c.signs_only:
-            signs = pack_weights(2 * np.sign(read.matrix().T), "mixed", 8)  # twice, since mixed weights drop a bit
-            self._packed(row, replace(signs, shift=0))
-        else:
-            self._packed(row, pack_weights(read.matrix().T, read.resolved_sign_mode, 8))
-
-    def _first_learned(self, name: str) -> int:
-        """Where the weights of a learning connection begin among those of all."""
-        learning = [c for c in self.program.connections if c.plasticity is not None]
-        sizes = [c.weights.shape[1] * row_length(c.weights.shape[0]) for c in learning]
-        return sum(sizes[: [c.name for c in learning].index(name)])
-
-    def _sparse(self, row: I64, c: Connection) -> None:
-        weights = c.weights
-        if isinstance(weights, np.ndarray):
-            every = c.kind == "delay_dense"  # it stores the weights that are 0, too
-            weights = sparse_weights(weights, c.resolved_sign_mode, c.num_weight_bits, c.delays, keep_zeros=every)
-        if not isinstance(weights, SparseWeights):
-            raise UnsupportedError(f"weights of type {type(weights).__name__}", where=f"connection '{c.name}'")
-        row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.SPARSE, self._kept(np.ascontiguousarray(weights.mantissa))
-        row[t.C_POINTER_AT] = self._kept(np.ascontiguousarray(weights.pointer))
-        row[t.C_TARGETS_AT] = self._kept(np.ascontiguousarray(weights.post))
-        if weights.delay is not None:
-            row[t.C_DELAY_AT] = self._kept(np.ascontiguousarray(weights.delay))
-        row[t.C_SIGNED], row[t.C_SHIFT] = int(weights.mantissa.dtype == np.int8), weights.shift
-        row[t.C_NEGATIVE] = int(weights.negative)
-
-    def _conv(self, row: I64, c: Connection, pre: Population, post: Population) -> None:
-        geometry = c.conv
-        if geometry is None:
-            raise UnsupportedError("a conv without its geometry", where=f"connection '{c.name}'")
-        groups = geometry.groups
-        kernel = c.matrix()[:, ::-1, ::-1, :]
-        c_out, k_x, k_y, c_in = kernel.shape
-        # (groups, C_out / groups, k_x, k_y, C_in / groups) -> (k_x, k_y, groups, C_in / groups, C_out / groups)
-        kernel = kernel.reshape(groups, c_out // groups, k_x, k_y, c_in).transpose(2, 3, 0, 4, 1)
-        row[t.C_FORMAT], row[t.C_WEIGHTS_AT] = t.CONV, self._kept(np.ascontiguousarray(kernel))
-        reach_x = _reach(geometry, 0, pre.shape[0], k_x, post.shape[0]) * (post.shape[1] * c_out)
-        reach_y = _reach(geometry, 1, pre.shape[1], k_y, post.shape[1]) * c_out
-        found = np.array(
-            [*pre.shape, *post.shape, k_x, k_y, groups, *geometry.stride, *geometry.padding, *geometry.dilation,
-             self._kept(reach_x), self._kept(reach_y)],
-            np.int64,
-        )  # fmt: skip
-        row[t.C_GEOMETRY_AT] = self._kept(found)
-
     def _plastic(self, row: I64, c: Connection) -> None:
         if c.kind != "dense" or c.pre_port == "error" or c.port not in ("current", "none"):
             raise UnsupportedError(
@@ -327,24 +258,3 @@ class _Builder:
         row[t.C_ROW] = row_length(c.weights.shape[0])
         self.plastic_size += c.weights.shape[1] * int(row[t.C_ROW])
         self.rules += 1
-
-
-def _reach(geometry: Convolution, axis: int, size: int, taps: int, outputs: int) -> I32:
-    """The output position that each tap of each input position along an axis feeds, negative where none, int32."""
-    at = np.arange(size)[:, None] + geometry.padding[axis] - np.arange(taps) * geometry.dilation[axis]
-    position, rest = np.divmod(at, geometry.stride[axis])
-    return np.where((rest == 0) & (position >= 0) & (position < outputs), position, -1).astype(np.int32)
-
-
-def _plastic_values(plastic: Sequence[Connection]) -> tuple[I32, I32, I32]:
-    """Weights, tag_1 and tag_2 of the learning connections, one after the other, in rows of `row_length` words."""
-    shapes = [(c.weights.shape[1], row_length(c.weights.shape[0])) for c in plastic]
-    size = sum(n_pre * length for n_pre, length in shapes)
-    found, start = (np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.int32)), 0
-    for c, (n_pre, length) in zip(plastic, shapes, strict=True):
-        given = (c.matrix(), getattr(c.plasticity, "tag_1", None), getattr(c.plasticity, "tag_2", None))
-        for into, values in zip(found, given, strict=True):
-            if values is not None:
-                into[start : start + n_pre * length].reshape(n_pre, length)[:, : c.weights.shape[0]] = values.T
-        start += n_pre * length
-    return found

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-from neurotrain_hw.simulator.counter_random import draw_lifts
 from neurotrain_hw.simulator.lanes import NEURONS, count_bits, differ, every, load, mask_bits, store
 from neurotrain_hw.simulator.learning_lanes import least, most
 from neurotrain_hw.simulator.rule_tables import (
@@ -33,6 +32,7 @@ from neurotrain_hw.simulator.rule_tables import (
     Q_TARGET,
     R_BELOW_AT,
     R_COUNTS_AT,
+    R_DRAW_AT,
     R_DROPS,
     R_LINE_AT,
     R_POST_N,
@@ -43,7 +43,6 @@ from neurotrain_hw.simulator.rule_tables import (
     R_READY_AT,
     R_ROUNDS,
     R_ROW,
-    R_SEED,
     R_SIGN,
     R_TARGETS,
     R_WEIGHTS_AT,
@@ -72,7 +71,7 @@ from neurotrain_hw.simulator.traces import (
     padded,
     row_of,
 )
-from neurotrain_hw.simulator.views import inlined, kernel, plain_bytes, table_row, wide, words
+from neurotrain_hw.simulator.views import call, inlined, kernel, plain_bytes, table_row, wide, words
 
 X0, Y0, U = 1, 2, 4
 """Bits of the dependencies of a rule's products."""
@@ -81,7 +80,7 @@ LOW, HIGH = -(2**15) - 1, 2**15 - 1
 
 
 @kernel
-def change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, epoch, whole):
+def change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, whole):
     """Change the synapses between neuron m of a side's list and those of the other side's list from `first` on.
 
     `mine`: the number of the side that m belongs to; `gates`: the products' dependencies that count; `random`: the
@@ -108,9 +107,7 @@ def change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, epoch
                 into_at = values[target] if alone else line_at + (3 + target) * length
                 drops = rule[R_DROPS] if target == 0 else 0
                 if rule[R_ROUNDS] == INDEPENDENT:
-                    zeroth, each = (neuron, rule[R_POST_N]) if mine else (neuron * rule[R_POST_N], np.int64(1))
-                    low, high = rule[R_SEED] & 0xFFFFFFFF, rule[R_SEED] >> 32 | target << 30
-                    draw_lifts(line_at + 6 * length, list_at, count, zeroth, each, epoch, low, high, drops + 7)
+                    call(rule[R_DRAW_AT], rule_at, list_at, count, neuron, 2 * target + mine)
                 _change(rule, target, into_at, ready, count, drops, random, line_at + 6 * length)
                 changed |= 1 << target
     for v in range(3):

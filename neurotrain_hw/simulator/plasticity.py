@@ -30,6 +30,7 @@ from neurotrain_hw.simulator.rule_tables import (
     R_BELOW_AT,
     R_DEPENDENCIES,
     R_EPOCH,
+    R_NOW,
     R_PERIOD,
     R_PRODUCTS,
     R_PRODUCTS_AT,
@@ -91,7 +92,7 @@ def learn(rule_at, t, k, number):
     narrow = post[S_SPIKED] if on & Y0 else 0
     if post[S_IN_ROW] and narrow * 4 > columns:
         wide_rows = rows
-    random, epoch = reals(rule[R_ROUNDING_AT], number + 1)[number], t // rule[R_EPOCH]
+    random, rule[R_NOW] = reals(rule[R_ROUNDING_AT], number + 1)[number], t // rule[R_EPOCH]
     for phase in range(2):  # one call of a large kernel, which the compiler would else copy to each of three
         first, count, gates = 0, wide_rows, on
         mine_at, other_at, mine = pre_at, post_at, 0
@@ -105,7 +106,7 @@ def learn(rule_at, t, k, number):
         spiked = words(post[S_SPIKED_AT], count)
         for a in range(count):
             m = np.int64(spiked[a]) if phase == 1 else a
-            change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, epoch, whole)
+            change_line(rule_at, mine_at, other_at, mine, m, first, gates, random, whole)
 
 
 @kernel

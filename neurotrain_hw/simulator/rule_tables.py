@@ -35,10 +35,12 @@ PRE, POST, VALUES = range(3)
     R_EPOCH, R_THIRD, R_SIGN, R_PERIOD, R_PRE_N, R_POST_N, R_ROW, R_TARGETS, R_READS, R_DEPENDENCIES, R_PRODUCTS,
     R_PRODUCTS_AT, R_WEIGHTS_AT, R_TAG_2_AT, R_TAG_1_AT, R_BELOW_AT, R_COUNTS_AT, R_LINE_AT, R_READY_AT,
     R_ROUNDING_AT, R_GIVEN_AT, R_GIVEN_STEP, R_GIVEN_TRACE, R_ROUNDS, R_DROPS, R_SEED,
-) = range(26)  # fmt: skip
-R_SIDES = 26
+    R_NOW, R_DRAW_AT,
+) = range(28)  # fmt: skip
+R_SIDES = 28
 SHARED, INDEPENDENT, NEAREST = range(3)
-"""How a rule rounds: R_ROUNDS. R_DROPS: bits that stored weights lack, besides the fraction of the accumulator."""
+"""How a rule rounds: R_ROUNDS. R_DROPS: bits that stored weights lack, besides the fraction of the accumulator;
+R_NOW: the epoch that ends; R_DRAW_AT: the compiled part that draws numbers for each synapse."""
 # the pre and the post side of a rule
 (
     S_N, S_TRACES, S_FULL, S_WHOLE, S_KEEPS, S_TRACES_AT, S_TIMES_AT, S_DECAY_AT, S_IMPULSE_AT, S_DRAWN_DECAY_AT,

@@ -21,7 +21,7 @@ from neurotrain_hw.simulator.kernels import PARTS, advance
 from neurotrain_hw.simulator.layout import I32, build_layout
 from neurotrain_hw.simulator.random_streams import RandomStreams
 from neurotrain_hw.simulator.recording import Recording, parse_record
-from neurotrain_hw.simulator.rule_tables import row_length
+from neurotrain_hw.simulator.rule_tables import INDEPENDENT, R_DRAW_AT, R_ROUNDS, row_length
 from neurotrain_hw.simulator.run import Run
 from neurotrain_hw.simulator.snapshot import Snapshot, read_snapshot, write_snapshot
 from neurotrain_hw.simulator.state import State
@@ -148,6 +148,8 @@ class Session:
         for entry, name in self._layout.parts:
             self._state.table[entry] = PARTS[name].address
         self._running.run[t.X_LEARN_AT] = PARTS["learning"].address if self._learning else 0
+        if self._draws:
+            self._state.rules.rows[:, R_DRAW_AT] = PARTS["drawing"].address
 
     def _finish(self) -> Run:
         recording = self._running
@@ -162,6 +164,11 @@ class Session:
         return self.learn and len(self._layout.rules.rules) > 0
 
     @property
+    def _draws(self) -> bool:
+        """Whether a random number is drawn for each synapse."""
+        return self._learning and bool(np.any(self._layout.rules.rules[:, R_ROUNDS] == INDEPENDENT))
+
+    @property
     def _running(self) -> Recording:
         if self._recording is None:
             raise ValueRangeError("no run was prepared", where="Session")
@@ -170,6 +177,7 @@ class Session:
     @property
     def _ready(self) -> bool:
         names = {name for _, name in self._layout.parts} | ({"learning"} if self._learning else set())
+        names |= {"drawing"} if self._draws else set()
         return bool(advance.overloads) and all(PARTS[name].ready for name in names)
 
     @property
