@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CHIP_SIDE = "rules chips interchange reference memory compiler simulator lava energy audit program archive events errors files doctor"
+CHIP_SIDE = (
+    "rules chips interchange reference memory compiler simulator lava energy audit program archive events errors files "
+    "doctor"
+)
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
