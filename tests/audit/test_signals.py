@@ -124,7 +124,7 @@ def test_a_signal_of_the_neuron_itself_is_of_its_own_step(chip: MakeChip) -> Non
     [("v", "after-reset", "step of the membrane"), ("L", "same-step", "step of the signal")],
 )
 def test_reckon_reads_membrane_and_signal_when_its_circuit_does(factor: str, word: str, requirement: str) -> None:
-    eprop = load_rule("eprop")
+    eprop = with_trace(load_rule("eprop"), 0.9)
     as_there = judged(replace(eprop, sampling={**eprop.sampling, factor: word}), "reckon")
     assert row(as_there, requirement).result == Result.PASS
     other = "previous-step" if factor == "L" else "before-reset"
