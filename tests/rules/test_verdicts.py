@@ -12,9 +12,9 @@ TWO_FACTORS = {"bcm", "emstdp", "hebb", "oja", "pair-stdp", "triplet-stdp", "wei
 REWARD = {"reward-stdp", "reward-stdp-immediate"}
 TRANSPORT = {"eprop", "eprop-adaptive", "es-d-rtrl", "ottt"}
 NATIVE = {
-    "loihi1": TWO_FACTORS | REWARD,
+    "loihi1": TWO_FACTORS | REWARD | {"pes"},  # whose errors a processor writes
     "loihi2": set(rule_names()) - TRANSPORT - {"bptt", "eprop-alif-filtered"},
-    "reckon": {"eprop", "ottt", "delta"},  # e-prop with the transpose, and its readout
+    "reckon": {"eprop", "delta"},  # e-prop with the transpose, and its readout
     "odin": {"sdsp"},
     "spinnaker2": set(),
 }
