@@ -138,6 +138,12 @@ class UnsupportedError(NeurotrainError):
     """Something well-formed that cannot be done here, named, with the reason."""
 
 
+class NotOnThisChipError(NeurotrainError):
+    """Something that the chip named cannot do, though others can: a negative answer, not a wrong question."""
+
+    exit_code = 1
+
+
 class MissingExtraError(NeurotrainError):
     """An optional package is absent; names the extra that brings it."""
 

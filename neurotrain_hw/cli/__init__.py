@@ -13,6 +13,7 @@ from neurotrain_hw.cli import (
     doctor,
     export,
     lava,
+    learn,
     models,
     report,
     rules,
@@ -52,6 +53,7 @@ def _options(
 for _verb in (
     demo.demo,
     train.train,
+    learn.learn,
     export.export,
     compile.compile_,
     run.run,

@@ -71,7 +71,7 @@ def events_section(
 ) -> tuple[str, dict[str, Any]]:
     """Events per sample of inference and of learning, and what the chip's figures say of their energy."""
     chip = load_chip(chip_name)
-    running, taught = counters_of(inference), counters_of(learning)
+    running, taught = Counters.from_dict(inference), Counters.from_dict(learning)
     energies: list[Energy] = []
     for counters in (running, taught):
         other = proxy(counters, chip)
@@ -95,15 +95,6 @@ def events_section(
         "populations": _rows(running.populations, "run: ", samples) + _rows(taught.populations, "learn: ", lessons),
     }  # fmt: skip
     return text, {"events": section, "energy": [_energy(e, label) for e, label in zip(energies, labels, strict=True)]}
-
-
-def counters_of(document: Mapping[str, Any]) -> Counters:
-    """Counters from their JSON form."""
-    return Counters(
-        document["steps"],
-        {k: ConnectionCounts(**v) for k, v in document["connections"].items()},
-        {k: PopulationCounts(**v) for k, v in document["populations"].items()},
-    )
 
 
 def _rows(

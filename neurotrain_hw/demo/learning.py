@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from neurotrain_hw.chips import load_chip
 from neurotrain_hw.data import Splits, load_dataset
 from neurotrain_hw.demo.chip import histogram, program_path
 from neurotrain_hw.demo.training import count
-from neurotrain_hw.demo.workers import in_threads
+from neurotrain_hw.learn.settings import CONTROLS
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
+from neurotrain_hw.onchip.updates import layer_updates
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.file import load_program
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import simulate
+from neurotrain_hw.threads import in_threads
 
 HIDDEN_RULE, READOUT_RULE = "eprop-random", "delta"
 LABELS: dict[Start, str] = {
@@ -30,7 +32,7 @@ LABELS: dict[Start, str] = {
 TUNED: dict[Start, dict[str, Any]] = {
     "random": {},
     "trained": {"output_vth": 5632},
-    "readout": {"dv": 205, "output_vth": 4096, "hidden_spread": 96.0},
+    "readout": dict(CONTROLS["digits"]),
 }
 """Each start has constants of its own, chosen on the same validation samples; the control, too, at its own best."""
 
@@ -88,6 +90,10 @@ def learn_all(
         text += f"; first {lava['steps']} steps in Lava: {lava['differing_weights']} weights differ"
     section = {
         "chance": 0.1, "samples_per_epoch": first.samples, "rule": rules[0].title, "equation": str(rules[0].dw),
+        "updates": {
+            "samples": first.samples * (len(first.validation) - 1),
+            "layers": [asdict(row) for row in layer_updates(first.program, first.counters)],
+        },
         "curves": [_curve(start, found) for start, found in starts.items()],
         "table": [_table_row(start, found, seeds) for start, found in starts.items()],
         "lava": lava, "lava_reason": lava_reason,

@@ -1,4 +1,4 @@
-"""Work at the same time that Ctrl-C ends soon and whole: no process outlives the demo, no file is half-written."""
+"""Work in processes that Ctrl-C ends soon and whole: no process outlives the demo, no file is half-written."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-class Cancelled(Exception):
-    """Raised inside work that is given up, because other work failed or because of Ctrl-C."""
 
 
 class Meters:
@@ -72,28 +67,6 @@ def processes(count: int, meters: Meters | None = None) -> Iterator[Processes]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
-
-
-def in_threads(count: int, work: Callable[[Job, Callable[[], None]], Result], jobs: Iterable[Job]) -> dict[Job, Result]:
-    """Results by job, `count` at a time.
-
-    `work` gets a job and a function to call now and then, which raises Cancelled once the work is to be given up: at
-    the first failure of other work, or at Ctrl-C.
-    """
-    stop = threading.Event()
-
-    def go_on() -> None:
-        if stop.is_set():
-            raise Cancelled
-
-    with ThreadPoolExecutor(count) as pool:
-        running = {job: pool.submit(work, job, go_on) for job in jobs}
-        try:
-            wait(running.values(), return_when=FIRST_EXCEPTION)
-            return {job: future.result() for job, future in running.items() if future.done()}
-        finally:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager

@@ -62,8 +62,9 @@ def _level(graph: RawGraph, prefix: str, where: str) -> tuple[dict[str, RawNode]
                 name = beside
             if name not in ports:
                 raise FormatError(
-                    f"edge {pre} -> {post} speaks of a node '{name}' that is not there", where=f"{where}.edges"
-                )
+                    f"edge {pre} -> {post} speaks of a node '{name}' that is not there", where=f"{where}.edges",
+                    need=f"one of {' '.join(list(ports)[:20])}",
+                )  # fmt: skip
             found_ends.append(ports[name][side])
         edges.append((found_ends[0], found_ends[1]))
     return nodes, edges, notes

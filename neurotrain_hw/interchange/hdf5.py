@@ -26,11 +26,14 @@ _SCALARS = frozenset(f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8)) |
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take: address space and data in bytes, CPU and wall time in seconds."""
+    """What reading one file may take: address space and data in bytes; CPU time in seconds, and twice that on the wall.
+
+    A file gets one second more for each 8 MiB that it is long.
+    """
 
     memory_bytes: int = 3 << 30
     data_bytes: int = 1 << 30
-    seconds: int = 30
+    seconds: int = 5
 
 
 def read_tree(path: Path, *, limits: Limits | None = None) -> Tree:
@@ -41,16 +44,17 @@ def read_tree(path: Path, *, limits: Limits | None = None) -> Tree:
     """
     limits = limits or Limits()
     _check_signature(path)
+    seconds = limits.seconds + (path.stat().st_size >> 23)
     command = [sys.executable, "-I", str(_CHILD), str(path.resolve())]
-    command += [str(limits.memory_bytes), str(limits.seconds), str(limits.data_bytes)]
+    command += [str(limits.memory_bytes), str(seconds), str(limits.data_bytes)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=2 * limits.seconds, check=False, env=environment,
+            command, capture_output=True, timeout=2 * seconds, check=False, env=environment,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise FormatError("reading it did not end", where=str(path), limit=f"{2 * limits.seconds} s") from error
+        raise FormatError("reading it did not end", where=str(path), limit=f"{2 * seconds} s") from error
     if done.returncode not in (0, 3):
         raise FormatError(_death(done.returncode, done.stderr), where=str(path), remedy="The file is damaged.")
     return _tree(done.stdout, path)

@@ -112,6 +112,10 @@ def _check_writable(graph: nir.NIRGraph) -> None:
             continue
         values: dict[str, Any] = node.to_dict()
         for key, value in values.items():
+            if value is None and key == "input_shape":
+                raise ValueRangeError(
+                    "nir cannot write a convolution without input_shape", where=f"node '{name}'", need="its input_shape"
+                )
             if isinstance(value, np.ndarray) and value.ndim == 0:
                 raise ValueRangeError(
                     f"field '{key}' has no axes", where=f"node '{name}'", need="one value per neuron",

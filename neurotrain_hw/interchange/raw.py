@@ -17,7 +17,7 @@ from neurotrain_hw.interchange.primitives import FIELDS, RawGraph, RawNode
 
 _TEXT_FIELDS = ("padding",)
 _AXES = {"Conv1d": 1, "Conv2d": 2, "SumPool2d": 2, "AvgPool2d": 2}
-MAX_SIZE = 1 << 28  # values of a shape, or neurons of a node
+MAX_SIZE = 1 << 24  # values that an input or output may have
 
 
 def read_raw(tree: Tree, *, where: str) -> RawGraph:
@@ -29,8 +29,9 @@ def read_raw(tree: Tree, *, where: str) -> RawGraph:
 
 def _graph(group: Tree, where: str) -> RawGraph:
     _required(group, ("type", "nodes", "edges"), where)
-    if group["type"] != "NIRGraph":
-        raise FormatError(f"type is {group['type']!r}", where=where, need="NIRGraph")
+    kind = group["type"]
+    if not isinstance(kind, str) or kind != "NIRGraph":
+        raise FormatError(f"type is {kind!r}", where=where, need="NIRGraph")
     inner = _group(group["nodes"], f"{where}.nodes")
     nodes = {
         name: _node(_group(value, f"{where}.nodes.{name}"), f"{where}.nodes.{name}") for name, value in inner.items()
@@ -41,7 +42,7 @@ def _graph(group: Tree, where: str) -> RawGraph:
 def _node(group: Tree, where: str) -> RawNode | RawGraph:
     _required(group, ("type",), where)
     kind = group["type"]
-    if kind == "NIRGraph":
+    if isinstance(kind, str) and kind == "NIRGraph":
         return _graph(group, where)
     if not isinstance(kind, str) or kind not in FIELDS:
         raise FormatError(str(UnknownNameError("kind of NIR node", str(kind), (*FIELDS, "NIRGraph"))), where=where)

@@ -16,7 +16,7 @@ from neurotrain_hw.interchange.flatten import Flat
 from neurotrain_hw.interchange.primitives import NEURONS, RawNode, Shape, fixed_shapes, sent_shape, shape_of
 
 Shapes = dict[str, tuple[Shape, Shape]]
-MAX_VALUES = 1 << 26  # values that one node may send in a step
+MAX_VALUES = 1 << 24  # values that one node may send in a step
 
 
 def settle(flat: Flat, *, where: str) -> tuple[Flat, Shapes]:

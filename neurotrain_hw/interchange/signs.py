@@ -14,6 +14,7 @@ _STEP_S = 1e-4  # of snnTorch's and Lava's exporters
 _CLOSE = 1e-5
 
 
+@np.errstate(all="ignore")
 def detect(graph: nir.NIRGraph) -> tuple[str, str] | None:
     """The dialect that a file shows, and how it shows it; None where it does not show any."""
     neurons = list(_neurons(graph))
@@ -31,23 +32,26 @@ def detect(graph: nir.NIRGraph) -> tuple[str, str] | None:
         )
     if any("Torch" in name for name in graph.nodes) and step_told(graph, "rockpool") is not None:
         return "rockpool", "detected by Rockpool's names of nodes and r = tau exp(-dt/tau) / dt in every neuron"
-    taus = {float(tau) for node in neurons for tau in np.unique(_tau(node))}
-    if len(taus) > 2 and step_told(graph, "spyx") is not None:
+    taus = np.concatenate([_some(_tau(node)) for node in neurons])
+    if len(np.unique(taus)) > 2 and step_told(graph, "spyx") is not None:
         return "spyx", "detected by tau * (1 - r), the step, which is one and the same for neurons of many tau"
     return None
 
 
+@np.errstate(all="ignore")
 def step_told(graph: nir.NIRGraph, dialect: str) -> float | None:
     """The step in seconds that follows from every neuron's tau and r as a framework writes them; None where none does.
 
     Rockpool writes r = tau exp(-dt/tau) / dt, Spyx r = 1 - dt/tau, SpikingJelly r = 1/dt for IF.
     """
-    steps = [step for node in _neurons(graph) for step in _STEPS[dialect](node)]
-    if not steps or not all(np.isfinite(steps)) or min(steps) <= 0 or max(steps) > min(steps) * (1 + 1e-3):
+    found = [_STEPS[dialect](node) for node in _neurons(graph)]
+    steps = np.concatenate([np.asarray(part, np.float64) for part in found]) if found else np.zeros(0)
+    if not steps.size or not np.all(np.isfinite(steps)) or steps.min() <= 0 or steps.max() > steps.min() * (1 + 1e-3):
         return None
     return float(f"{np.median(steps):.4g}")
 
 
+@np.errstate(all="ignore")
 def misfit(dialect: str, node: Any, step: float) -> str | None:
     """Why a neuron is none that the dialect's framework writes; None where it may be one."""
     if type(node).__name__ not in NEURONS or dialect not in _MISFITS:
@@ -112,32 +116,38 @@ def _is_lava(node: Any) -> bool:
     return all(np.abs(decay - np.rint(decay)).max() < 1e-3 for decay in decays) and _on_grid(node.v_threshold, 64)
 
 
-def _rockpool_steps(node: Any) -> Iterator[float]:
+def _rockpool_steps(node: Any) -> Any:
     """dt of r = tau exp(-dt/tau) / dt, by Newton's method from dt = tau / r."""
-    for tau, r in _pairs(node):
-        ratio = 1 / r
-        for _ in range(50):
-            ratio -= (ratio - np.exp(-ratio) / r) / (1 + np.exp(-ratio) / r)
-        yield tau * ratio
+    tau, r = _tau_and_r(node)
+    ratio = 1 / r
+    for _ in range(50):
+        ratio = ratio - (ratio - np.exp(-ratio) / r) / (1 + np.exp(-ratio) / r)
+    return tau * ratio
 
 
-def _spyx_steps(node: Any) -> Iterator[float]:
-    return (tau * (1 - r) for tau, r in _pairs(node))
+def _spyx_steps(node: Any) -> Any:
+    tau, r = _tau_and_r(node)
+    return tau * (1 - r)
 
 
-def _spikingjelly_steps(node: Any) -> Iterator[float]:
-    return (1 / r if r else np.nan for r in np.unique(node.r)) if type(node).__name__ == "IF" else iter(())
+def _spikingjelly_steps(node: Any) -> Any:
+    return 1 / _some(node.r) if type(node).__name__ == "IF" else np.zeros(0)
 
 
 _STEPS = {"rockpool": _rockpool_steps, "spyx": _spyx_steps, "spikingjelly": _spikingjelly_steps}
 
 
-def _pairs(node: Any) -> Iterator[tuple[float, float]]:
-    """The different (tau, r) of a node's neurons; nothing where a framework could not have written them."""
-    if type(node).__name__ not in ("LIF", "CubaLIF") or np.any(node.r <= 0):
-        return iter([(np.nan, 1.0)])
-    found = np.unique(np.stack([_tau(node).ravel(), node.r.ravel()], 1).astype(np.float64), axis=0)
-    return ((float(tau), float(r)) for tau, r in found[:: max(1, len(found) // 1000)])
+def _tau_and_r(node: Any) -> tuple[Any, Any]:
+    """tau and r of a node's neurons; no numbers where the kind is one that the framework does not write."""
+    if type(node).__name__ not in ("LIF", "CubaLIF"):
+        return np.array([np.nan]), np.ones(1)
+    return _some(_tau(node)), _some(node.r)
+
+
+def _some(values: Any) -> Any:
+    """The values of up to 10,000 neurons, spread evenly."""
+    flat = values.reshape(-1).astype(np.float64)
+    return flat[:: -(-flat.size // 10_000)]
 
 
 def _same(a: Any, b: Any) -> bool:

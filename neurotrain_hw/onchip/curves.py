@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.onchip.protocol import Lesson, TwinLesson
 
 _T_975 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
     2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 """Student's t for a two-sided interval of 95 %, by degrees of freedom from 1 to 30 (any table of statistics)."""
+
+
+class Learned(Protocol):
+    """A lesson: validation accuracy before learning and after each epoch, and the epoch whose weights were kept."""
+
+    @property
+    def validation(self) -> tuple[float, ...]: ...
+    @property
+    def best(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(n, float(np.mean(values)), deviation, factor * deviation / n**0.5)
 
 
-def curve(lessons: Sequence[Lesson | TwinLesson]) -> list[Spread]:
+def curve(lessons: Sequence[Learned]) -> list[Spread]:
     """Validation accuracy before learning and after each epoch, over the seeds.
 
     A lesson that stopped early counts with the accuracy at which its weights were kept, as it would be used.
@@ -55,6 +64,6 @@ def curve(lessons: Sequence[Lesson | TwinLesson]) -> list[Spread]:
     return [spread([_at(lesson, epoch) for lesson in lessons]) for epoch in range(longest)]
 
 
-def _at(lesson: Lesson | TwinLesson, epoch: int) -> float:
+def _at(lesson: Learned, epoch: int) -> float:
     validation = lesson.validation
     return validation[epoch] if epoch < len(validation) else validation[lesson.best]

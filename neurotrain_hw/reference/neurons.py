@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurotrain_hw.errors import UnsupportedError
+from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange.meaning import NodeMeaning
 from neurotrain_hw.interchange.primitives import SPIKING
 from neurotrain_hw.reference.operators import Array
@@ -50,6 +50,10 @@ class Neurons:
         if self.spikes:
             self.threshold = given("v_threshold").astype(precision)
             self.v_reset = given("v_reset").astype(precision)
+            if meaning.reset == "subtract_multiple" and np.any(self.threshold <= 0):
+                raise ValueRangeError(
+                    f"v_threshold goes down to {self.threshold.min():.4g}", where=where, need="above 0"
+                )
 
     @property
     def sends_first(self) -> bool:

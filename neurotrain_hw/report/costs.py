@@ -17,6 +17,8 @@ _CONNECTIONS = {
     "weight_updates_applied": "applied",
     "weight_updates_rounded_away": "rounded away",
     "weight_updates_saturated": "saturated",
+    "trace_updates": "trace updates",
+    "random_numbers": "random numbers",
 }
 _POPULATIONS = {
     "updates_active": "active updates",

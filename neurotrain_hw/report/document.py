@@ -8,28 +8,31 @@ from typing import Any
 
 from neurotrain_hw.errors import DataUnavailableError, FormatError, UnknownNameError
 from neurotrain_hw.report.checking import hold, kind_of, read_json
+from neurotrain_hw.report.learning_run import results_of_course
 from neurotrain_hw.report.schema import HEADER, SECTIONS
 from neurotrain_hw.report.training_run import results_of_run
 
-RESULTS, RUN = "results.json", "run.json"
+RESULTS, LEARN, RUN = "results.json", "learn.json", "run.json"
 
 
 def read_results(folder: Path) -> dict[str, Any]:
     """The checked document of a run folder.
 
-    Reads `results.json`, or else makes the training section from `run.json`. DataUnavailableError if there is
-    neither, FormatError naming file and key where one is malformed.
+    Reads `results.json`, or else makes the sections of a course from `learn.json`, or of training from `run.json`.
+    DataUnavailableError if there is none of them, FormatError naming file and key where one is malformed.
     """
     if (path := folder / RESULTS).is_file():
         results: dict[str, Any] = read_json(path)
         check(results, where=str(path))
         return results
+    if (folder / LEARN).is_file():
+        return results_of_course(folder)
     if (folder / RUN).is_file():
         return results_of_run(folder)
     raise DataUnavailableError(
-        f"there is neither {RESULTS} nor {RUN}" if folder.is_dir() else "there is no such folder",
+        f"there is no {RESULTS}, {LEARN} or {RUN}" if folder.is_dir() else "there is no such folder",
         where=str(folder),
-        remedy="Name the folder of a run, as `neurotrain-hw demo` or `neurotrain-hw train` printed it.",
+        remedy="Name the folder of a run, as `neurotrain-hw demo`, `learn` or `train` printed it.",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from neurotrain_hw.errors import MissingExtraError
 from neurotrain_hw.files import write_text
-from neurotrain_hw.report import costs, sections
+from neurotrain_hw.report import costs, on_chip, sections
 from neurotrain_hw.report.document import check, read_results
 from neurotrain_hw.report.view import UNKNOWN, Block, Plot, Section, grouped
 
@@ -26,7 +26,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[Part, ...]], ...] = (
     ("accuracy", "Accuracy along the way", (("accuracy", sections.accuracy),)),
     ("program", "The program on the chip", (("program", sections.program),)),
     ("sample", "One sample", (("raster", sections.raster),)),
-    ("learning", "Learning on the chip", (("on_chip", sections.on_chip),)),
+    ("learning", "Learning on the chip", (("on_chip", on_chip.on_chip),)),
     ("weights", "Weights", (("weights", sections.weights),)),
     ("memory", "Memory of the rules", (("sram", costs.sram),)),
     ("events", "Events", (("events", costs.events), ("accuracy_vs_events", costs.accuracy_vs_events))),
@@ -79,7 +79,10 @@ def write_report(folder: Path, out: Path | None = None) -> Path:
 def page_sections(results: Json) -> list[Section]:
     """The sections for which the document has something, or says why it has not."""
     found = []
-    for name, heading, parts in _SECTIONS:
+    order = _SECTIONS
+    if results.get("kind") == "learning":  # what the run is about comes first
+        order = tuple(sorted(_SECTIONS, key=lambda section: section[0] != "learning"))
+    for name, heading, parts in order:
         blocks: list[Block] = []
         for key, draw in parts:
             if results.get(key) is not None:

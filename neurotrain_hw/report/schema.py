@@ -103,6 +103,8 @@ SECTIONS: dict[str, Any] = {
         "samples_per_epoch?": WHOLE,
         "rule?": TEXT,
         "equation?": TEXT,
+        "notes?": [TEXT],
+        "band?": TEXT,
         "curves?": [
             {
                 "label": TEXT,
@@ -120,11 +122,27 @@ SECTIONS: dict[str, Any] = {
                 "control?": FLAG,
                 "seeds?": [WHOLE],
                 "test_accuracy": _SERIES,
+                "role?": TEXT,
                 "mean?": NUMBER,
                 "spread?": NUMBER,
+                "half_width?": NUMBER,
                 SAME: ("seeds", "test_accuracy"),
             }
         ],
+        "updates?": {
+            "samples?": NUMBER,
+            "layers": [
+                {
+                    "layer": TEXT,
+                    "rule?": TEXT,
+                    "synapses?": NUMBER,
+                    "proposed": NUMBER,
+                    "applied": NUMBER,
+                    "rounded_away": NUMBER,
+                    "saturated": NUMBER,
+                }
+            ],
+        },
         "lava?": {
             "steps": WHOLE,
             "differing_weights": WHOLE,
@@ -159,6 +177,8 @@ SECTIONS: dict[str, Any] = {
                 "weight_updates_applied?": NUMBER,
                 "weight_updates_rounded_away?": NUMBER,
                 "weight_updates_saturated?": NUMBER,
+                "trace_updates?": NUMBER,
+                "random_numbers?": NUMBER,
             }
         ],
         "populations?": [

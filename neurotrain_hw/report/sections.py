@@ -18,6 +18,7 @@ from neurotrain_hw.report.view import (
     number,
     percent,
     seconds,
+    sentence,
     share,
     text,
 )
@@ -35,7 +36,7 @@ _ACCURACIES = {
 def absent(holder: Json, key: str, what: str) -> Text:
     """What stands where a result is missing: that it was not run, and the reason that the document gives."""
     reason = holder.get(f"{key}_reason")
-    return Text(f"{what}: not run. {_sentence(reason) if reason else 'The run folder gives no reason.'}", "absent")
+    return Text(f"{what}: not run. {sentence(reason) if reason else 'The run folder gives no reason.'}", "absent")
 
 
 def log(results: Json) -> list[Block]:
@@ -90,7 +91,7 @@ def accuracy(results: Json) -> list[Block]:
     blocks: list[Block] = [Table(f"{caption}.", head, rows)]
     for reason in dict.fromkeys(row["lava_reason"] for row in section["rows"] if row.get("lava_reason")):
         networks = [row["network"] for row in section["rows"] if row.get("lava_reason") == reason]
-        blocks.append(Text(f"Not run in Lava: {'; '.join(networks)}. {_sentence(reason)}", "absent"))
+        blocks.append(Text(f"Not run in Lava: {'; '.join(networks)}. {sentence(reason)}", "absent"))
     return blocks
 
 
@@ -100,7 +101,7 @@ def program(results: Json) -> list[Block]:
     named = [
         f"{what} {section[key]}" for key, what in (("name", "program"), ("chip", "compiled for")) if section.get(key)
     ]
-    blocks: list[Block] = [Text(f"{_sentence(', '.join(named))}")] if named else []
+    blocks: list[Block] = [Text(f"{sentence(', '.join(named))}")] if named else []
     if section.get("layers"):
         blocks.append(_layers(section["layers"]))
     if section.get("memory"):
@@ -111,31 +112,12 @@ def program(results: Json) -> list[Block]:
         blocks.append(_placement(section["placement"]))
     elif "placement" in section:
         blocks.append(absent(section, "placement", "Placement on cores"))
-    return [*blocks, *(Text(_sentence(f"Note: {note}")) for note in section.get("notes") or [])]
+    return [*blocks, *(Text(sentence(f"Note: {note}")) for note in section.get("notes") or [])]
 
 
 def raster(results: Json) -> list[Block]:
     """The spikes of one sample."""
     return [activity.raster(results["raster"])]
-
-
-def on_chip(results: Json) -> list[Block]:
-    """Learning in integers on the simulated chip, its control, and the same in Lava."""
-    section = results["on_chip"]
-    blocks: list[Block] = []
-    about = [f"The rule: {section['rule']}"] if section.get("rule") else []
-    if section.get("samples_per_epoch") is not None:
-        about.append(f"an epoch is {grouped(section['samples_per_epoch'])} samples, seen one at a time")
-    if about:
-        blocks.append(Text(f"{'; '.join(about)}."))
-    if section.get("equation"):
-        blocks.append(Text(section["equation"], "code"))
-    if section.get("curves"):
-        blocks.append(curves.on_chip(section["curves"], section.get("chance")))
-    if section.get("table"):
-        blocks.append(_learned(section["table"]))
-    blocks.append(_lava_learning(section))
-    return blocks
 
 
 def weights(results: Json) -> list[Block]:
@@ -193,45 +175,6 @@ def _placement(rows: Sequence[Json]) -> Table:
     return Table("Where each population lies.", columns, cells, len(rows) > _LONG)
 
 
-def _learned(rows: Sequence[Json]) -> Table:
-    cells = []
-    for row in rows:
-        known = [value for value in row["test_accuracy"] if value is not None]
-        mean = row["mean"] if row.get("mean") is not None else fmean(known) if known else None
-        cells.append(
-            (
-                text(row["label"]),
-                text("control" if row.get("control") else "learns"),
-                text(len(row["test_accuracy"])),
-                share(mean, 2),
-                _spread(row.get("spread"), known),
-                Cell(", ".join(UNKNOWN if v is None else percent(v) for v in row["test_accuracy"]), "fine"),
-            )
-        )
-    columns = ("network", "role", "seeds", "test accuracy", "spread", "by seed")
-    return Table("Test accuracy after learning on the chip; a control learns the readout only.", columns, cells)
-
-
-def _spread(given: float | None, known: Sequence[float]) -> Cell:
-    if given is not None:
-        return Cell(f"{100 * given:.2f} points", "number")
-    return Cell(f"{percent(min(known))} to {percent(max(known))}", "number") if known else text(None)
-
-
-def _lava_learning(section: Json) -> Block:
-    lava = section.get("lava")
-    if lava is None:
-        return absent(section, "lava", "The same learning in Lava")
-    compared = f" of {grouped(lava['compared_weights'])}" if lava.get("compared_weights") is not None else ""
-    sentence = (
-        f"The first {grouped(lava['steps'])} steps of the same learning, run in Lava: "
-        f"{grouped(lava['differing_weights'])}{compared} weights differ"
-    )
-    if lava.get("differing_spikes") is not None:
-        sentence += f", {grouped(lava['differing_spikes'])} spikes differ"
-    return Text(f"{sentence}.")
-
-
 def _over_seeds(values: Sequence[float | None] | None) -> Cell:
     """`95.3 % (94.7 to 96.1)`; one seed: the value alone."""
     if values is None:
@@ -265,11 +208,3 @@ def _plain(value: float | str | None) -> Cell:
 
 def _error(value: float | None) -> Cell:
     return number(value, f"{100 * value:.2g} %" if value is not None else None)
-
-
-def _sentence(words: str) -> str:
-    """With a capital first letter and a full stop."""
-    words = words.strip()
-    if not words:
-        return words
-    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?" else ".")

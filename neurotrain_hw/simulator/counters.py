@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ class Counters:
             "connections": {k: _plain(v) for k, v in self.connections.items()},
             "populations": {k: _plain(v) for k, v in self.populations.items()},
         }
+
+    @staticmethod
+    def from_dict(document: Mapping[str, Any]) -> Counters:
+        """Counters from what `as_dict` gave."""
+        return Counters(
+            document["steps"],
+            {k: ConnectionCounts(**v) for k, v in document["connections"].items()},
+            {k: PopulationCounts(**v) for k, v in document["populations"].items()},
+        )
 
     @staticmethod
     def total(parts: Iterable[Counters]) -> Counters:

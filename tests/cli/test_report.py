@@ -31,5 +31,5 @@ def test_as_json(tmp_path: Path) -> None:
 def test_a_folder_without_results_is_a_usage_error(tmp_path: Path) -> None:
     result = runner.invoke(app, [str(tmp_path)])
     assert result.exit_code == 2
-    assert "neither results.json nor run.json" in result.stderr
+    assert "no results.json, learn.json or run.json" in result.stderr
     assert not (tmp_path / "report.html").exists()

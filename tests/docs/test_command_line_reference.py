@@ -29,8 +29,8 @@ def reference() -> str:
 
 
 VERBS = """
-    demo, train, export, compile, run, verify, audit, report, targets list, models list, rules list, lava install,
-    lava check, doctor
+    demo, train, learn, export, compile, run, verify, audit, report, targets list, models list, rules list,
+    lava install, lava check, doctor
 """
 
 

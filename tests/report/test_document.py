@@ -103,7 +103,7 @@ def test_what_is_no_json_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataUnavailableError, match=r"neither results\.json nor run\.json"):
+    with pytest.raises(DataUnavailableError, match=r"no results\.json, learn\.json or run\.json"):
         read_results(tmp_path)
     with pytest.raises(DataUnavailableError, match="no such folder"):
         read_results(tmp_path / "nowhere")

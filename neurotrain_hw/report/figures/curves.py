@@ -78,8 +78,8 @@ def learning_bytes(rules: Sequence[Json]) -> Plot | None:
     return Plot(f"{caption}.", data, layout(320, **axes))
 
 
-def on_chip(curves: Sequence[Json], chance: float | None) -> Plot:
-    """Validation accuracy against samples seen: mean over seeds, with the band from lowest to highest."""
+def on_chip(curves: Sequence[Json], chance: float | None, band: str | None) -> Plot:
+    """Validation accuracy against samples seen: mean over seeds with a band; `band` says what it is."""
     data: list[Json] = []
     for k, curve in enumerate(curves):
         data += _band(k, curve)
@@ -92,7 +92,7 @@ def on_chip(curves: Sequence[Json], chance: float | None) -> Plot:
     if ends:
         caption += f"; at the end {listed([f'{name} {percent(value)}' for name, value in ends])}"
     if any(curve.get("low") and curve.get("high") for curve in curves):
-        caption += " (line: mean over seeds; band: lowest to highest seed)"
+        caption += f" (line: mean over seeds; band: {band or 'lowest to highest seed'})"
     marks: dict[str, Any] = level(chance, f"chance {percent(chance, 0)}") if chance is not None else {}
     return Plot(
         f"{caption}.",

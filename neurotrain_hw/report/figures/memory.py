@@ -80,7 +80,7 @@ def _bars(bars: Sequence[Bar], caption: str, unit: str) -> Plot:
             "marker": {
                 "color": colour(k),
                 "line": {"color": "@paper", "width": 1},
-                "pattern": {"shape": pattern(k), "fgcolor": "@paper", "size": 6},
+                "pattern": {"shape": pattern(k), "fillmode": "overlay", "fgcolor": "@paper", "size": 6},
             },
         }
         for k, purpose in enumerate(purposes)

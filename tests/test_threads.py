@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from neurotrain_hw.demo.workers import in_threads
+from neurotrain_hw.threads import in_threads
 
 
 def test_results_come_by_job() -> None:

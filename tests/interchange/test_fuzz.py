@@ -1,0 +1,185 @@
+"""Damaged files, many of them: each gives a graph that runs, or a typed error; none crashes, hangs or eats memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import pytest
+from graphs import chain
+from nir_graphs import all_primitives, in_line, recurrent, tree_of
+from nir_mutations import mutate_bytes, mutate_tree
+
+from neurotrain_hw.errors import NeurotrainError
+from neurotrain_hw.interchange import Graph, hdf5, write_nir
+from neurotrain_hw.interchange.decode import decode
+from neurotrain_hw.interchange.dialects import DIALECTS, read_in
+from neurotrain_hw.interchange.hdf5 import Limits, read_tree
+from neurotrain_hw.interchange.signs import detect
+from neurotrain_hw.reference import run_graph
+
+SECONDS = 10  # on the wall, for any file
+MEMORY_BYTES = 1 << 30
+RUNS = int(os.environ.get("NEUROTRAIN_HW_FUZZ_RUNS", "2000"))  # of each slow test
+
+
+def sources() -> list[nir.NIRGraph]:
+    """Well-formed graphs: all primitives, a chain, subgraphs."""
+    nested = in_line((2,), (2,), first=recurrent("lif", "w"), more=in_line((2,), (2,), second=recurrent("lif", "w")))
+    return [all_primitives(), chain([6, 5, 4], bias=True).nir, nested]
+
+
+def outcome(tree: Any, rng: np.random.Generator) -> str:
+    """What becomes of a tree: the name of a typed error, or `read` or `run`; anything else is raised."""
+    try:
+        graph = decode(tree, where="x.nir").graph
+        shown = detect(graph)
+        dialect = shown[0] if shown else list(DIALECTS)[rng.integers(len(DIALECTS))]
+        network, meaning, _ = read_in(graph, dialect, dt_s=None if shown else rng.choice([1e-4, 0.1]), where="x.nir")
+        inputs = {
+            name: np.ones((2, *node.input_type["input"]))
+            for name, node in network.nodes.items()
+            if isinstance(node, nir.Input)
+        }
+        if sum(values.size for values in inputs.values()) > 1 << 20:
+            return "read"
+        run_graph(Graph(network, meaning), inputs)
+    except NeurotrainError as error:
+        assert str(error)
+        return type(error).__name__
+    return "run"
+
+
+@pytest.fixture(autouse=True)
+def an_end_to_everything() -> Iterator[None]:
+    """A test that hangs ends; what the process needs at most stays bounded."""
+
+    def hung(number: int, frame: object) -> None:
+        raise AssertionError(f"no end after {SECONDS} s of reading one file")
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    old = signal.signal(signal.SIGALRM, hung)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, old)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY_BYTES
+
+
+def fuzz_trees(runs: int, seed: int) -> dict[str, int]:
+    """How often what came out."""
+    trees = [{"node": tree_of(graph.to_dict())} for graph in sources()]
+    found: dict[str, int] = {}
+    for k in range(runs):
+        rng = np.random.default_rng([seed, k])
+        tree = mutate_tree(trees[k % len(trees)], rng)
+        signal.alarm(SECONDS)
+        with np.errstate(all="ignore"):
+            result = outcome(tree, rng)
+        found[result] = found.get(result, 0) + 1
+    return found
+
+
+def test_fifty_damaged_trees():
+    found = fuzz_trees(50, seed=1)
+    assert found["FormatError"] > 10 and found["run"] > 0
+
+
+@pytest.mark.slow
+def test_many_damaged_trees():
+    found = fuzz_trees(5 * RUNS, seed=0)
+    assert found["FormatError"] > RUNS and found["run"] > RUNS // 10
+
+
+# Reads files in forks of one process that has imported h5py: the same code and limits as a process for each.
+SERVER = """
+import importlib.util, os, signal, sys, time
+spec = importlib.util.spec_from_file_location("child", sys.argv[1])
+child = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(child)
+import h5py
+for line in sys.stdin:
+    end, path, *numbers = line.rstrip("\\n").split("\\t")
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(path + ".out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        try:
+            code = child.main(path, *map(int, numbers))
+            sys.stdout.flush()
+        except BaseException:
+            code = 1
+        os._exit(code)
+    end, done = time.monotonic() + float(end), (0, 0)
+    while not done[0] and time.monotonic() < end:
+        time.sleep(0.002)
+        done = os.waitpid(pid, os.WNOHANG)
+    if not done[0]:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    print(os.waitstatus_to_exitcode(done[1]) if done[0] else "hung", flush=True)
+"""
+
+
+@pytest.fixture
+def quick_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`read_tree` with its child process forked instead of started."""
+    command = [sys.executable, "-c", SERVER, str(hdf5._CHILD)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin and server.stdout
+
+        def run(arguments: list[str], *, timeout: float, **_: Any) -> subprocess.CompletedProcess[bytes]:
+            print(timeout, *arguments[3:], sep="\t", file=server.stdin, flush=True)
+            code = server.stdout.readline().strip()
+            if code == "hung":
+                raise subprocess.TimeoutExpired(arguments, timeout)
+            return subprocess.CompletedProcess(arguments, int(code), Path(arguments[3] + ".out").read_bytes(), b"")
+
+        monkeypatch.setattr(hdf5.subprocess, "run", run)
+        yield
+        server.stdin.close()
+
+
+def fuzz_files(folder: Path, runs: int, seed: int) -> dict[str, int]:
+    """How often what came out of damaged bytes."""
+    wholes = []
+    for k, graph in enumerate(sources()):
+        nir.write(folder / f"{k}.nir", graph)
+        wholes.append((folder / f"{k}.nir").read_bytes())
+    write_nir(folder / "own.nir", chain([4, 3]))
+    wholes.append((folder / "own.nir").read_bytes())
+    found: dict[str, int] = {}
+    path = folder / "x.nir"
+    for k in range(runs):
+        rng = np.random.default_rng([seed, k])
+        path.write_bytes(mutate_bytes(wholes[k % len(wholes)], rng))
+        signal.alarm(2 * SECONDS)
+        try:
+            tree = read_tree(path, limits=Limits(memory_bytes=MEMORY_BYTES, seconds=3))
+        except NeurotrainError as error:
+            result = type(error).__name__
+        else:
+            with np.errstate(all="ignore"):
+                result = outcome(tree, rng)
+        found[result] = found.get(result, 0) + 1
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_fifty_damaged_files(quick_reader, tmp_path):
+    found = fuzz_files(tmp_path, 50, seed=1)
+    assert found["FormatError"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_many_damaged_files(quick_reader, tmp_path):
+    found = fuzz_files(tmp_path, RUNS, seed=0)
+    assert found["FormatError"] > RUNS // 5
