@@ -26,7 +26,7 @@ def test_snntorch_reads_an_integrator_as_a_leaky_neuron_and_we_refuse_to():
 
 
 def test_snntorch_drops_its_reset_and_the_note_says_so(shared):
-    """Read as NIR stands, 148 of the hidden layer's spikes are at other places; told the reset, none."""
+    """Read as NIR stands, 184 of the hidden layer's spikes are at other places; told the reset, none."""
     stem = shared / "data/nir/written_by_snntorch/snntorch_leaky_sub_delay_default__dev"
     recorded = np.load(stem.with_suffix(".npz"), allow_pickle=False)
     wrong = {}
