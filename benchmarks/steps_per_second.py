@@ -91,10 +91,11 @@ def inference(turns: int) -> None:
 def learning(turns: int) -> None:
     """Programs that learn, beside Lava."""
     digits, lesson = learning_digits()
-    noisy = noise(256, steps=10_000, rate=0.05)
+    noisy, wide = (noise(n, steps=10_000, rate=0.05) for n in (256, 784))
     print(HEAD)
     for case in (
         Case("pair STDP 256 to 128, 5 % input", pair_stdp(256, 128), {"in": noisy}, 10_000, 100, 600),
+        Case("pair STDP 784 to 256, 5 % input", pair_stdp(784, 256, vth=22_000), {"in": wide}, 10_000, 30, 150),
         Case("64-128-10 learns digits (eprop-random, delta)", digits, lesson, 10_000, 100, 600),
     ):
         print(case.row(turns), flush=True)

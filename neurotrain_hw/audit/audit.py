@@ -49,12 +49,15 @@ def audit(
         cores_row(rule, network, chip, needs, chips=chips, generated=generated, remedy="" if said else help_learning),
     )
     outcome = outcome_of(rows, in_software=in_software(chip))
-    return Verdict(rule.name, network.name, chip.id, steps, batch, outcome, rows, _note(rule, chip))
+    return Verdict(rule.name, network.name, chip.id, steps, batch, outcome, rows, _note(rule, chip, rows))
 
 
-def _note(rule: Rule, chip: Chip) -> str:
+def _note(rule: Rule, chip: Chip, rows: Sequence[Row]) -> str:
     left_out = ", ".join(not_counted(chip, learns=True))
-    counted = f"Not counted: {left_out}."
+    departs = ", ".join(row.requirement for row in rows if row.result == Result.DEPARTS)
+    counted = (
+        f"It departs from the rule's definition in: {departs}. " if departs else ""
+    ) + f"Not counted: {left_out}."
     if rule.engines:
         return f"In this version, {rule.name} runs in: {', '.join(rule.engines)}. {counted}"
     return f"In this version nothing runs {rule.name} yet: the verdict is about the chip. {rule.note} {counted}"

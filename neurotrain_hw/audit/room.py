@@ -69,7 +69,8 @@ def helps(
 ) -> str:
     """Changes with which there is room, as one text; empty where there is room already, or none was found.
 
-    For a rule that keeps every step: the longest sample that fits. For any other: what placing finds.
+    For a rule that keeps every step: the longest sample that fits. For any other: what placing finds, but fewer bits
+    of feedback alone, for which the audit has no option.
     """
     if rule is not None and _has_history(rule):
         return _fewer_steps(rule, network, chip, steps=steps, chips=chips, batch=batch)
@@ -77,7 +78,7 @@ def helps(
         layout = layout_for(network, chip, None if rule is None else needs_of(rule), generated=generated)
         if batch > 1 or fits(layout, chip, chips):
             return ""
-        found = remedies(layout, chip, chips)
+        found = [r for r in remedies(layout, chip, chips) if r.weight_bits is None or r.all_weights or rule is None]
     except UnsupportedError:
         return ""
     texts = [f"{remedy}{_options(remedy)}" for remedy in found]

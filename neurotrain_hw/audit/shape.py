@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.memory import layout_of
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.fan_in import FanIn, fan_in
 
@@ -30,7 +31,8 @@ class Wiring:
     """`synapses` stored weights of `weight_bits` bits; `learns`: a rule changes them; `feedback`: they carry errors.
 
     `fan_in`: where they lie, if known; else they are taken to be spread evenly over both layers. `indexed`: a sparse
-    list. `generated`: drawn from a seed, not stored.
+    list. `generated`: drawn from a seed, not stored. `on_grid`: where they learn, they stay on the grid of so many
+    bits. `copies`: they are those of another wiring, read backward (`memory.Wire`).
     """
 
     pre: str
@@ -42,6 +44,8 @@ class Wiring:
     fan_in: FanIn | None = field(default=None, compare=False, repr=False)
     indexed: bool = False
     generated: bool = False
+    on_grid: bool = False
+    copies: Literal["", "fixed", "learned"] = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class NetworkShape:
         """
         inputs, outputs = set(program.inputs), set(program.outputs)
         forward = [c for c in program.connections if c.port == "current"]
+        wires = {wire.name: wire for wire in layout_of(program).wires}
         plastic = {c.name for c in program.connections if c.plasticity is not None} or {c.name for c in forward}
         return NetworkShape(
             program.name,
@@ -109,11 +114,13 @@ class NetworkShape:
                     c.pre,
                     c.post,
                     fan_in(program, c).synapses([(0, program.population(c.post).n)]),
-                    c.num_weight_bits,
+                    wires[c.name].weight_bits,
                     learns=c.name in plastic,
                     feedback=c.port in ("signal", "none"),
                     fan_in=fan_in(program, c),
                     indexed=c.kind not in ("dense", "delay_dense"),
+                    on_grid=c.plasticity is not None and c.plasticity.weight_bits is not None,
+                    copies=wires[c.name].copies,
                 )
                 for c in program.connections
             ),
@@ -124,8 +131,11 @@ class NetworkShape:
         return next(layer for layer in self.layers if layer.name == name)
 
     def with_weight_bits(self, bits: int) -> NetworkShape:
-        """The same network with so many bits in every weight that is not fed back."""
-        return replace(self, wirings=tuple(w if w.feedback else replace(w, weight_bits=bits) for w in self.wirings))
+        """The same with so many bits in every weight that is not fed back; those that learn stay on their grid."""
+        return replace(
+            self,
+            wirings=tuple(w if w.feedback else replace(w, weight_bits=bits, on_grid=True) for w in self.wirings),
+        )
 
     @property
     def neurons(self) -> int:

@@ -8,9 +8,13 @@ from enum import StrEnum
 
 
 class Result(StrEnum):
-    """The answer to one requirement; `unknown` where a figure of the chip is missing, and never a pass."""
+    """The answer to one requirement; `unknown` where a figure of the chip is missing, and never a pass.
+
+    `departs`: it runs there, but not with the bits that the rule's definition gives.
+    """
 
     PASS = "pass"
+    DEPARTS = "departs"
     FAIL = "fail"
     UNKNOWN = "unknown"
 
@@ -69,6 +73,11 @@ class Verdict:
     def failing(self) -> tuple[Row, ...]:
         """The requirements that are not met."""
         return tuple(row for row in self.rows if row.result == Result.FAIL)
+
+    @property
+    def departing(self) -> tuple[Row, ...]:
+        """Where the chip does not do what the rule's definition says, though it runs."""
+        return tuple(row for row in self.rows if row.result == Result.DEPARTS)
 
     @property
     def unknown(self) -> tuple[Row, ...]:

@@ -56,6 +56,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
         "programmable",
     ),
     "learning.third_factor": ("none", "global", "per-neuron", "software"),
+    "learning.membrane_read": ("before-reset", "after-reset"),
+    "learning.signal_read": ("same-step", "previous-step"),
     "learning.trace_rounding": ("stochastic", "nearest", "floor"),
     "learning.random_numbers": ("shared", "independent"),
     "energy.scope": ("per-term", "affine", "all-in", "unpublished"),
@@ -173,6 +175,7 @@ synapse.block_align_bits               integer    a block is rounded up to this
 synapse.storage_formula                text       bits that synapses take
 synapse.sharing                        texts      layouts of connections
 synapse.generated                      flag       fixed weights can be drawn anew from a seed instead of being stored
+synapse.read_backward                  flag       synapses can be read by their post neuron, as errors need that go back
 synapse.short_term_plasticity          flag       synapses facilitate and depress
 
 neuron.models                          texts      neuron models
@@ -217,11 +220,17 @@ learning.supported                     flag       weights can change on the chip
 learning.rule_family                   text       which rules the circuits run
 learning.form                          text       the rules in words
 learning.third_factor                  text       one for a core, one per post neuron, or a processor's work
+learning.processor_writes_traces       flag       a processor on the chip can write the post traces of each neuron
 learning.third_factor_note             text       how the third factor is formed
 learning.pre_traces                    texts      traces of the pre neuron
 learning.post_traces                   texts      traces of the post neuron
 learning.trace_bits                    integer    bits of a trace, unsigned
 learning.trace_impulse_frac_bits       integer    fractional bits of a trace's impulse
+learning.membrane_read                 text       when a fixed rule reads the membrane that psi is taken of
+learning.signal_read                   text       of which step the learning signal is that a fixed rule reads
+learning.psi_levels                    integer    levels of the table that a fixed rule takes psi from
+learning.hidden_trace_decay            numbers    least and most of a pre trace that a step leaves, hidden layers
+learning.output_trace_decay            numbers    the same in the output layer
 learning.trace_rounding                text       rounding of a decaying trace
 learning.graded_pre_trace_modes        texts      what a graded spike does to a pre trace
 learning.synaptic_state                state      what the engine keeps per synapse

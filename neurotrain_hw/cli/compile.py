@@ -11,14 +11,16 @@ import typer
 from neurotrain_hw.cli import memory, output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from neurotrain_hw.chips import Chip
     from neurotrain_hw.compiler import LayerRow
-    from neurotrain_hw.interchange import Graph
     from neurotrain_hw.memory import MemoryMap
     from neurotrain_hw.program import Program
 
 
 def compile_(
-    file: Annotated[Path, typer.Argument(metavar="FILE.nir", help="The network, as a NIR file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file, or a .net of lava-dl.")],
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     steps: Annotated[int, typer.Option("--steps", "-s", help="Time steps of one sample.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],
@@ -45,12 +47,15 @@ def compile_(
     every_core: Annotated[bool, typer.Option("--map", help="Show the memory map of every core.")] = False,
     as_json: output.JsonOption = False,
 ) -> None:
-    """Turn a NIR network into the integers of a chip, placed on its cores, with a map of its memory.
+    """Turn a network into the integers of a chip, placed on its cores, with a map of its memory.
 
     Weights that were trained with quantisation keep their integers; others are scaled to the chip's bits after
     training. What rounding does to weights, decays and thresholds is told in numbers. A network that the chip cannot
     run exactly is refused with the node, the reason and a remedy; one that is too large with what it needs by
     purpose, the limits that it breaks, and changes with which it fits (exit code 1).
+
+    A file named .net is read as one of lava-dl (netx), whose weights and neurons are integers already and stay as they
+    are.
 
     Examples:
 
@@ -65,19 +70,43 @@ def compile_(
         from neurotrain_hw.program.file import save_program
 
         chip, most = memory.chip_for(target, budget), memory.number_of_chips(chips)
-        graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
-        program = compile_graph(graph, chip, steps=steps, weight_exp=weight_exp, name=file.stem)
+        graph = None
+        if file.suffix == ".net":
+            asked = {"--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp}
+            program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
+        else:
+            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
+            program = compile_graph(graph, chip, steps=steps, weight_exp=weight_exp, name=file.stem)
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)
-        layers, found = layer_rows(graph, program), memory_map(program, chip)
+        layers = () if graph is None else layer_rows(graph, program)
+        found = memory_map(program, chip)
         if as_json:
-            output.print_json(_document(out, graph, program, layers, found))
+            output.print_json(_document(out, "netx" if graph is None else graph.dialect, program, layers, found))
         else:
-            _print_layers(layers)
+            if graph is None:
+                _print_connections(program)
+            else:
+                _print_layers(layers)
             memory.print_map(found, every_core=every_core or found.cores <= memory.MOST_CORES)
             for note in program.notes:
                 typer.echo(f"note: {note}")
             typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
+
+
+def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
+    """The program of a lava-dl network, which leaves nothing to choose."""
+    from neurotrain_hw.compiler.netx import compile_netx
+    from neurotrain_hw.errors import ValueRangeError
+    from neurotrain_hw.interchange.netx_file import read_netx
+
+    if asked:
+        raise ValueRangeError(
+            f"{asked[0]} is for NIR files; a .net file says itself what its integers mean", where=str(file)
+        )
+    if steps < 1:
+        raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
+    return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
 
 
 def _noted(program: Program, budget: str | None) -> Program:
@@ -88,12 +117,12 @@ def _noted(program: Program, budget: str | None) -> Program:
 
 
 def _document(
-    out: Path, graph: Graph, program: Program, layers: tuple[LayerRow, ...], found: MemoryMap
+    out: Path, dialect: str, program: Program, layers: tuple[LayerRow, ...], found: MemoryMap
 ) -> dict[str, Any]:
     return {
         "program": str(out),
         "chip": program.chip,
-        "dialect": graph.dialect,
+        "dialect": dialect,
         "steps": program.timing.sample_steps if program.timing else None,
         "layers": [asdict(row) for row in layers],
         "placement": [asdict(part) for part in program.placement],
@@ -102,6 +131,20 @@ def _document(
         "memory_map": found.as_dict(),
         "notes": list(program.notes),
     }
+
+
+def _print_connections(program: Program) -> None:
+    output.table(
+        "Layers",
+        ["from", "neurons", "kind", "shape", "synapses", "bits"],
+        [
+            [
+                c.pre, c.post, program.population(c.post).kind, " x ".join(map(str, program.population(c.post).shape)),
+                f"{c.kind}, {int(c.stored_synapses().sum()):,} weights", c.num_weight_bits,
+            ]
+            for c in program.connections
+        ],
+    )  # fmt: skip
 
 
 def _print_layers(layers: tuple[LayerRow, ...]) -> None:

@@ -103,10 +103,10 @@ def _show(document: Mapping[str, Any], folder: Path) -> None:
     settings, network = document["settings"], document["network"]
     sizes = "-".join(str(network[key]) for key in ("inputs", "hidden", "outputs"))
     seeds = f"{settings['seeds']} seed{'s' * (settings['seeds'] != 1)}"
-    bits = settings["weight_bits"]
+    bits, epochs = settings["weight_bits"], f"{settings['epochs']} epoch{'s' * (settings['epochs'] != 1)}"
     weights = "weights of 8 bits and sign" if bits is None else f"weights on the grid of {bits} bits"
     typer.echo(f"{settings['rule']} on {settings['dataset']}: {sizes} on {document['chip']}, {seeds}")
-    typer.echo(f"{weights}, rounding {document['rounding']}, at most {settings['epochs']} epochs")
+    typer.echo(f"{weights}, rounding {document['rounding']}, at most {epochs}")
     rows = [
         (ROWS[kind], _mean(found), ", ".join(f"{one['test']:.2%}" for one in document["lessons"][kind]),
          ", ".join(str(one["best"]) for one in document["lessons"][kind]))

@@ -9,6 +9,7 @@ from neurotrain_hw.audit.verdict import Result, Row
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.errors import NeurotrainError, NotOnThisChipError, UnsupportedError
 from neurotrain_hw.learn.settings import READOUT_RULE
+from neurotrain_hw.learn.tuned import load_tuned
 from neurotrain_hw.onchip import OnChipNetwork, build_program
 from neurotrain_hw.rules import Rule, load_rule, rule_names
 
@@ -35,7 +36,7 @@ def check_rule(rule: Rule) -> None:
 
 def learners() -> list[str]:
     """The rules of the library that can be taught."""
-    return [name for name in rule_names() if _obstacle(load_rule(name)) is None]
+    return [name for name in rule_names() if _obstacle(load_tuned(name)) is None]
 
 
 def check_engine(rules: Sequence[Rule], chip: Chip) -> None:

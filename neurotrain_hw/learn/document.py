@@ -14,6 +14,7 @@ from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.energy import estimate, proxy
 from neurotrain_hw.learn.able import engine_failures
 from neurotrain_hw.learn.lessons import Kind, Teacher
+from neurotrain_hw.learn.tuned import is_untuned, tuning_of
 from neurotrain_hw.memory import memory_map
 from neurotrain_hw.onchip import curve, spread
 from neurotrain_hw.onchip.updates import LayerUpdates
@@ -96,6 +97,10 @@ def _warnings(
     chip = teacher.chip
     for need in engine_failures(teacher.rules, chip):
         yield f"{chip.name} itself could not run this: {need.requirement}: {need.reason}."
+    if tuning_of(teacher.settings.rule) is not None:
+        yield f"{teacher.rules[0].name} is taught with constants chosen on digits, not with those of the library."
+    if is_untuned(teacher.settings.rule):
+        yield f"{teacher.rules[0].name} is taught with the library's constants, which were chosen for no network."
     if chip.text("learning.rule_family") != "sum-of-products":
         yield f"simulated is a learning engine of sums of products, as Loihi has; that of {chip.name} is another."
     own, asked = weight_rounding(chip, teacher.rules[0]), teacher.settings.rounding
@@ -115,6 +120,9 @@ def _warnings(
             f"learning in the hidden layer gains nothing: {means['chip']:.2%}, and {means['control']:.2%} where only "
             "the readout learns."
         )
+    epochs = teacher.settings.epochs
+    if late := [str(one["seed"]) for one in lessons["chip"] if one["best"] == epochs]:
+        yield f"the last epoch was the best for seed {', '.join(late)}: more epochs may reach more."
     for one in lessons["chip"]:
         yield from (f"seed {one['seed']}: {note}" for note in one["notes"])
 

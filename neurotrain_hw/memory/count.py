@@ -52,6 +52,7 @@ class CoreMemory:
         for wire in layout.wires:
             _check(wire, chip)
             self._onto[wire.post].append(wire)
+        self._backward = self.widths.software or chip.flag("synapse.read_backward") is True
         self._shares = "conv" in (chip.texts("synapse.sharing") or ())
         self._block = [chip.integer(f"synapse.block_{key}") for key in ("synapses_max", "overhead_bits", "align_bits")]
 
@@ -110,7 +111,7 @@ class CoreMemory:
             yield Term(NEURONS, "neuron parameters", neurons if each else 1, self.widths.parameter(key))
 
     def _stored(self, wire: Wire, ranges: Ranges) -> int:
-        if wire.generated:
+        if wire.generated or (wire.copies and self._backward):
             return 0
         if self._shares and isinstance(wire.fan_in, ConvolutionFanIn):
             return wire.fan_in.kernel_entries(ranges)
@@ -125,16 +126,16 @@ class CoreMemory:
         if self._shares and isinstance(wire.fan_in, ConvolutionFanIn):
             yield Term(SYNAPSES, "kernels", stored, Width(width))
             return
-        entry = [
-            Term(SYNAPSES, "feedback matrix" if wire.feedback else "weights", stored, Width(width),
-                 learning=wire.feedback)
-        ]  # fmt: skip
+        if wire.copies == "learned":
+            width = self.widths.learning_weight(wire.weight_bits)
+        purpose = "second copy of weights" if wire.copies else "feedback matrix" if wire.feedback else "weights"
+        entry = [Term(SYNAPSES, purpose, stored, Width(width), learning=wire.feedback)]
         if wire.indexed:
             entry.append(Term(SYNAPSES, "synapse indices", stored, Width(self.widths.index(targets))))
         if wire.delayed and not (wire.learning and "tag_2" in wire.learning.tags):  # tag_2 is the delay
             entry.append(Term(SYNAPSES, "delays", stored, self.widths.delay))
         if wire.learning is not None:
-            if wire.learning.engine:
+            if wire.learning.engine and wire.learning.weight_bits is None:
                 wider = self.widths.learning_weight(wire.weight_bits) - width
                 entry.append(Term(SYNAPSES, "wider weights", stored, Width(wider), learning=True))
             for tag in wire.learning.tags:

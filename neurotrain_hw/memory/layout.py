@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from neurotrain_hw.memory.widths import PARAMETER_WIDTHS
 from neurotrain_hw.program import STATES, Connection, Plasticity, Population, Program
 from neurotrain_hw.program.fan_in import ConvolutionFanIn, FanIn, fan_in
 
+SIGN_BITS = 2
+"""Of a weight that is the sign of another: -1, 0 or 1."""
+
 _PRE, _POST = ("x1", "x2"), ("y1", "y2", "y3")
 
 
@@ -22,7 +26,8 @@ class Learning:
     """What a learning rule keeps: traces per pre and per post neuron, third factors delivered to it, tags.
 
     `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse, pre and post neuron, by purpose. `engine`: the
-    chip's learning engine changes the weights, in the width that it has for them.
+    chip's learning engine changes the weights, in the width that it has for them, unless `weight_bits` says that they
+    stay on the grid of weights of so many bits.
     """
 
     pre_traces: tuple[str, ...] = ()
@@ -33,6 +38,7 @@ class Learning:
     pre_bits: Mapping[str, int] = field(default_factory=dict)
     post_bits: Mapping[str, int] = field(default_factory=dict)
     engine: bool = True
+    weight_bits: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,9 @@ class Wire:
     """Synapses from `n_pre` neurons of `pre` onto the group `post`.
 
     `indexed`: a sparse list, which keeps each target's index. `longest_delay`: in steps, 0 for none. `feedback`: the
-    weights carry errors or targets to a modulator. `generated`: they are drawn anew from a seed, not stored.
+    weights carry errors or targets to a modulator. `generated`: they are drawn anew from a seed, not stored. `copies`:
+    its weights are those of a wire the other way, fixed ones or such as learn: stored once more where the chip cannot
+    read them backward.
     """
 
     name: str
@@ -55,6 +63,12 @@ class Wire:
     learning: Learning | None = None
     feedback: bool = False
     generated: bool = False
+    copies: Literal["", "fixed", "learned"] = ""
+
+    @property
+    def learns(self) -> bool:
+        """Whether its weights change, or are a copy of such as do."""
+        return self.learning is not None or self.copies == "learned"
 
     @property
     def dense(self) -> bool:
@@ -90,9 +104,7 @@ class Layout:
         return replace(
             self,
             wires=tuple(
-                w
-                if isinstance(w.fan_in, ConvolutionFanIn) or (w.learning is not None and not learning)
-                else replace(w, weight_bits=min(w.weight_bits, bits))
+                w if isinstance(w.fan_in, ConvolutionFanIn) or (w.learns and not learning) else _narrow(w, bits)
                 for w in self.wires
             ),
         )
@@ -102,7 +114,8 @@ class Layout:
         return replace(
             self,
             wires=tuple(
-                replace(w, generated=True) if w.feedback and w.learning is None and w.dense else w for w in self.wires
+                replace(w, generated=True) if w.feedback and w.learning is None and w.dense and not w.copies else w
+                for w in self.wires
             ),
         )
 
@@ -120,11 +133,7 @@ def layout_of(program: Program, generated: Mapping[str, Generated] | None = None
     return Layout(
         program.name,
         tuple(_group(p) for p in program.populations if p.kind != "input"),
-        tuple(
-            _wire(program, c, sizes[c.pre], generated=c.name in seeds)
-            for c in program.connections
-            if c.transpose_of is None  # it reads weights that are stored once
-        ),
+        tuple(_wire(program, c, sizes[c.pre], generated=c.name in seeds) for c in program.connections),
     )
 
 
@@ -142,6 +151,7 @@ def learning_of(plasticity: Plasticity) -> Learning:
         post_traces=post if plasticity.kind == "2f" else (),
         third_factors=post if plasticity.kind == "3f" else (),
         tags=tuple(tag for tag, there in kept.items() if there),
+        weight_bits=plasticity.weight_bits,
     )
 
 
@@ -158,20 +168,43 @@ def _group(population: Population) -> Group:
 
 
 def _wire(program: Program, connection: Connection, n_pre: int, *, generated: bool) -> Wire:
+    bits = connection.num_weight_bits if connection.plasticity is None else weight_bits_of(connection)
+    copies: Literal["", "fixed", "learned"] = ""
+    if connection.transpose_of is not None:
+        read = program.connection(connection.transpose_of)
+        grid = read.plasticity is None or read.plasticity.weight_bits is not None
+        copies = "fixed" if grid or connection.signs_only else "learned"
+        bits = SIGN_BITS if connection.signs_only else weight_bits_of(read)
     return Wire(
         connection.name,
         connection.pre,
         connection.post,
         n_pre,
         fan_in(program, connection),
-        connection.num_weight_bits,
+        bits,
         indexed=connection.kind not in ("dense", "delay_dense"),
         longest_delay=connection.longest_delay,
         delayed=connection.kind in ("delay_dense", "delay_sparse"),
         learning=None if connection.plasticity is None else learning_of(connection.plasticity),
         feedback=connection.port in ("signal", "none"),
         generated=generated,
+        copies=copies,
     )
+
+
+def weight_bits_of(connection: Connection) -> int:
+    """Bits of a connection's weights: those of the grid that learned ones stay on, else of the first ones."""
+    rule = connection.plasticity
+    return connection.num_weight_bits if rule is None or rule.weight_bits is None else rule.weight_bits
+
+
+def _narrow(wire: Wire, bits: int) -> Wire:
+    """At most so many bits; weights that learn, and their copies, then stay on the grid of so many."""
+    learning = wire.learning
+    if learning is not None and learning.engine:
+        learning = replace(learning, weight_bits=min(bits, learning.weight_bits or bits))
+    copies = "fixed" if wire.copies == "learned" else wire.copies
+    return replace(wire, weight_bits=min(wire.weight_bits, bits), learning=learning, copies=copies)
 
 
 def _check_generated(program: Program, name: str, source: Generated) -> None:
@@ -179,7 +212,7 @@ def _check_generated(program: Program, name: str, source: Generated) -> None:
         raise UnknownNameError("connection", name, (c.name for c in program.connections), where="generated")
     connection = program.connection(name)
     where = f"connection '{name}'"
-    if connection.plasticity is not None or connection.kind != "dense":
+    if connection.plasticity is not None or connection.kind != "dense" or connection.transpose_of is not None:
         raise ValueRangeError(
             "weights that learn, or are not dense, cannot be drawn anew", where=where,
             remedy="Store them: leave the connection out of `generated`.",

@@ -18,13 +18,13 @@ _SEED = 1
 def narrowed(program: Program, bits: int, *, learning: bool = False, but: Collection[str] = ()) -> Program:
     """The program with at most `bits` bits in its static weights, the lower ones cut off; convolutions stay.
 
-    `learning`: also in those that learn. `but`: connections that stay. Weights that were trained with so many bits
-    lose less than these.
+    `learning`: also in those that learn, which then stay on the grid of so many bits. `but`: connections that stay.
+    Weights that were trained with so many bits lose less than these.
     """
     return replace(
         program,
         connections=tuple(
-            c if c.name in but or (c.plasticity is not None and not learning) else _narrow(c, bits)
+            c if c.name in but or (c.plasticity is not None and not learning) else _narrow(_on_grid(c, bits), bits)
             for c in program.connections
         ),
     )
@@ -44,6 +44,14 @@ def with_generated_feedback(program: Program) -> tuple[Program, Mapping[str, Gen
         else:
             connections.append(c)
     return replace(program, connections=tuple(connections)), seeds
+
+
+def _on_grid(connection: Connection, bits: int) -> Connection:
+    """Learned weights of at most so many bits, in the run as in memory."""
+    rule = connection.plasticity
+    if rule is None:
+        return connection
+    return replace(connection, plasticity=replace(rule, weight_bits=min(bits, rule.weight_bits or bits)))
 
 
 def _narrow(connection: Connection, bits: int) -> Connection:

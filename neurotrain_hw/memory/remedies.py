@@ -20,6 +20,8 @@ _STATE = "learning.synaptic_state"
 _LARGEST_BUDGET = 1 << 33
 _LEAST_LEARNING_BITS = 2
 """A sign and a step: a signed weight of 1 bit has no 0 to start from."""
+_MOST_LEARNING_BITS = 8
+"""Of the grid that a rule may keep its weights on."""
 _MOST_SYNAPSES = 2_000_000
 """Beyond it, the least memory that suffices is not searched for: each of some thirty trials takes seconds."""
 
@@ -63,13 +65,14 @@ def remedies(
 ) -> tuple[Remedy, ...]:
     """Changes, one by one, with which the layout fits; the smallest change of each kind.
 
-    Fewer weight bits, fewer tag bits (where the chip is a design whose widths can be turned), feedback drawn from a
-    seed (where the chip can), more chips, and a larger memory (where it is an assumption). Where none of the first
-    three helps alone, all of them together. `generated`: the seeds of what the layout draws from seeds already.
+    Fewer weight bits (of those that do not learn, of all), fewer tag bits (where the chip is a design whose widths can
+    be turned), feedback drawn from a seed (where the chip can), more chips, and a larger memory (where it is an
+    assumption). Where none of the first four helps alone, all of them together. `generated`: the seeds of what the
+    layout draws from seeds already.
     """
     found = [
         first
-        for kind in (_weights, _tags, _feedback)
+        for kind in (_weights, _learned_weights, _tags, _feedback)
         if (first := next((r for r in kind(layout, chip, chips) if _helps(r, layout)), None))
     ]
     if not found:
@@ -84,21 +87,26 @@ def _helps(remedy: Remedy, layout: Layout) -> bool:
 
 
 def _weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
-    """Every number of weight bits that the chip has, below the widest there is, the largest first."""
-    learns = [wire for wire in layout.wires if wire.learning is not None]
-    turned = not learns or _can_turn_weights(chip)
-    widest = max((w.weight_bits for w in layout.wires if turned or w.learning is None), default=0)
-    allowed = chip.integers("synapse.weight_bits_allowed") or ()
-    for bits in sorted((b for b in allowed if b < widest), reverse=True):
-        if learns and turned:
-            if bits < _LEAST_LEARNING_BITS:
-                return
-            changed, text = _with_field(chip, ("weight",), bits)
-            yield Remedy(f"weights of {bits} bits, those that learn, too{text}", changed, chips, bits, True)
-        else:
-            yield Remedy(
-                f"weights of {_plural(bits)}" + (" where they do not learn" if learns else ""), chip, chips, bits
-            )
+    """Every number of bits that the chip has for weights that do not learn, below the widest, the largest first."""
+    where = " where they do not learn" if any(w.learns for w in layout.wires) else ""
+    widest = max((w.weight_bits for w in layout.wires if not w.learns), default=0)
+    for bits in _fewer(chip, widest):
+        yield Remedy(f"weights of {_plural(bits)}{where}", chip, chips, bits)
+
+
+def _learned_weights(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
+    """The same for all weights: those that learn then stay on the grid of so many bits (`Plasticity.weight_bits`)."""
+    learns = [w for w in layout.wires if w.learns]
+    free = any(w.learning is not None and w.learning.engine and w.learning.weight_bits is None for w in learns)
+    widest = max((w.weight_bits for w in layout.wires), default=0) if learns else 0
+    for bits in _fewer(chip, min(widest + free, _MOST_LEARNING_BITS + 1)):
+        if bits >= _LEAST_LEARNING_BITS:
+            yield Remedy(f"weights of {bits} bits, those that learn, too", chip, chips, bits, True)
+
+
+def _fewer(chip: Chip, widest: int) -> list[int]:
+    """The chip's widths of a weight below one, the largest first."""
+    return sorted((b for b in chip.integers("synapse.weight_bits_allowed") or () if b < widest), reverse=True)
 
 
 def _tags(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
@@ -121,7 +129,8 @@ def _feedback(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]
 def _together(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Remedy]:
     """Fewer bits for all weights and tags, and feedback from a seed, as far as each can be."""
     generate = bool(list(_feedback(layout, chip, chips)))
-    for remedy in _weights(layout, chip, chips):
+    learns = any(w.learns for w in layout.wires)
+    for remedy in (_learned_weights if learns else _weights)(layout, chip, chips):
         tags = [r for r in _tags(layout, remedy.chip, chips) if f"tags of {remedy.weight_bits} bit" in r.words]
         words = remedy.words.partition(" (")[0]
         changed, text = (tags[0].chip, f" and tags of {remedy.weight_bits} bits") if tags else (remedy.chip, "")
@@ -156,12 +165,6 @@ def _more_memory(layout: Layout, chip: Chip, chips: int | None) -> Iterator[Reme
         middle = (low + high) // 2
         low, high = (low, middle) if fits(layout, with_budget(chip, middle), chips) else (middle, high)
     yield Remedy(f"{high:,} bytes of memory in a core (--budget {high}B)", with_budget(chip, high), chips)
-
-
-def _can_turn_weights(chip: Chip) -> bool:
-    """Whether the bits of a weight that learns are free: the file gives none, or gives them as a choice."""
-    fields = chip.state(_STATE) or ()
-    return not any(f.name == "weight" for f in fields) or chip.figure(_STATE).status == "X"
 
 
 def _with_field(chip: Chip, prefixes: tuple[str, ...], bits: int) -> tuple[Chip, str]:

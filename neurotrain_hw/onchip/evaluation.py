@@ -32,11 +32,19 @@ def answers(session: Session, coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.in
     timing: Timing = session.program.sample_timing
     steps, depth = timing.sample_steps, timing.depth["out"]
     stream = EventStream.from_dense(coded.reshape(-1, coded.shape[2]))
-    heard = session.fresh().run({"in": stream}, steps=stream.steps + depth).spikes["out"]
-    indptr = heard.indptr[depth::steps]  # the output answers `depth` steps late
-    sample = np.repeat(np.arange(len(coded)), np.diff(indptr))
-    spikes = heard.index[indptr[0] : indptr[-1]]
-    return np.bincount(sample * heard.n + spikes, minlength=len(coded) * heard.n).reshape(-1, heard.n)
+    run = session.fresh().run({"in": stream}, steps=stream.steps + depth)
+    return spikes_by_sample(run.spikes["out"], steps=steps, late=depth)
+
+
+def spikes_by_sample(spikes: EventStream, *, steps: int, late: int) -> npt.NDArray[np.int64]:
+    """Spikes of each neuron for each sample, int64 (N, n), of a run of N samples of `steps` steps and `late` more.
+
+    A sample's answer is counted in the steps that lie `late` steps behind its own.
+    """
+    bounds = spikes.indptr[late::steps]
+    sample = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    found = sample * spikes.n + spikes.index[bounds[0] : bounds[-1]]
+    return np.bincount(found, minlength=(len(bounds) - 1) * spikes.n).reshape(-1, spikes.n)
 
 
 def starts_afresh(program: Program) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
@@ -15,6 +16,7 @@ from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.onchip.error_network import error_network
 from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population, Program, SignMode, Timing
 from neurotrain_hw.rules import Rule, load_rule, modulator_of
+from neurotrain_hw.rules.signals import constant
 
 DECAY = 410
 """Of every membrane, 12 bits: it keeps nine tenths a step."""
@@ -144,8 +146,7 @@ class _Build:
             return
         for depth, (name, n) in enumerate(self.hidden, start=2):
             vth = VTH_PER_INPUT * n
-            error = Modulator("error", target="target", output="membrane", trace_shift=vth.bit_length() - 1)
-            yield self._lif(f"local-{name}", self.sizes[-1], vth, depth, error)
+            yield self._lif(f"local-{name}", self.sizes[-1], vth, depth, self._modulator(self.readout, vth, depth))
 
     def forward(self) -> Iterator[Connection]:
         for k, (pre, post) in enumerate(zip(self.names[:-1], self.names[1:], strict=True)):
@@ -164,7 +165,9 @@ class _Build:
                 yield self._errors(f"local-{name}", name, n, backward=readout.name)
         elif self.signal == "target-projection":
             for name, n in self.hidden:
-                yield replace(self._random(f"label-{name}", "label", name, (n, self.sizes[-1])), port="signal")
+                drawn = self._random(f"label-{name}", "label", name, (n, self.sizes[-1]))
+                exp = int(constant(self.rule, "signal_shift"))  # shifted back there: M is psi times the weight itself
+                yield replace(drawn, weights=_balanced(drawn), weight_exp=exp, port="signal")
         elif self.signal == "error-adaptive":
             (name, n), shape = self.hidden[0], (self.sizes[-1], self.sizes[-2])
             learned = self.readout.plasticity(rng_seed=4 * (self.seed + len(self.sizes)) + 1)
@@ -196,6 +199,13 @@ class _Build:
             return Population(name, "lif", (n,), parameters, modulator, self.arithmetic)
         parameters |= {"reset_interval": self.steps, "reset_offset": depth + 1}
         return Population(name, "lif_reset", (n,), parameters, modulator, self.arithmetic)
+
+
+def _balanced(connection: Connection) -> npt.NDArray[np.int16]:
+    """Even weights that sum to 0 for each post neuron, but for rounding: no neuron's signals then drift one way."""
+    weights = connection.matrix().astype(np.float64)
+    half: npt.NDArray[np.float64] = np.rint((weights - weights.mean(axis=1, keepdims=True)) / 2)
+    return (2 * half).astype(np.int16)
 
 
 def _window(rule: Rule) -> int:

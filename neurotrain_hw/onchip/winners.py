@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
 from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate
 from neurotrain_hw.events import EventStream
+from neurotrain_hw.onchip.evaluation import spikes_by_sample
 from neurotrain_hw.program import Connection, Population, Program
 from neurotrain_hw.rules import Rule
 from neurotrain_hw.simulator import Session
@@ -19,6 +20,8 @@ from neurotrain_hw.simulator import Session
 I32 = npt.NDArray[np.int32]
 _LATENCY = 1
 """Steps from the input to the neurons."""
+_STRETCH = 20_000
+"""Steps that are run, and recorded, at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,10 @@ class WinnerNetwork:
     A sample is `shown` steps of spikes and `silent` steps in which membranes and traces fade. `theta`, `theta_step`,
     `theta_decay`, `refractory_decay`: as theta_0, theta_step, dtheta and dr of `Population`. `inhibition`: what a
     spike takes from every other neuron, in weight units, shifted by `inhibition_exp`. `weights`: range of the random
-    first weights. `shares`: parts of the learned thresholds that classifying tries; validation decides.
+    first weights, whose sums are shifted by `weight_exp`. `shares`: parts of the learned thresholds that classifying
+    tries; validation decides. `power`: every sample is scaled to this sum of squares, and cut at 1, so that it drives a
+    neuron that has learned it as much as any other; None: samples stay as they are. `labelled`: that many training
+    samples, the first ones, give the labels; None: all.
     """
 
     inputs: int
@@ -43,7 +49,10 @@ class WinnerNetwork:
     inhibition: int = 80
     inhibition_exp: int = 6
     weights: tuple[int, int] = (40, 160)
+    weight_exp: int = 0
     shares: tuple[float, ...] = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
+    power: float | None = None
+    labelled: int | None = None
 
     @property
     def steps(self) -> int:
@@ -90,8 +99,8 @@ def build_winners(
         "winners",
         (Population("in", "input", (network.inputs,)), Population("winners", "atrlif", (n,), parameters)),
         (
-            Connection("in-winners", "dense", "in", "winners", weights.astype(np.int16), sign_mode="mixed",
-                       plasticity=None if frozen else rule.plasticity(rng_seed=4 * seed + 7)),
+            Connection("in-winners", "dense", "in", "winners", weights.astype(np.int16), network.weight_exp,
+                       sign_mode="mixed", plasticity=None if frozen else rule.plasticity(rng_seed=4 * seed + 7)),
             Connection("lateral", "dense", "winners", "winners", others.astype(np.int16), network.inhibition_exp,
                        sign_mode="inhibitory"),
         ),
@@ -101,12 +110,19 @@ def build_winners(
 
 
 def teach_winners(
-    network: WinnerNetwork, rule: Rule, chip: Chip, data: Splits, *, epochs: int, seed: int
+    network: WinnerNetwork,
+    rule: Rule,
+    chip: Chip,
+    data: Splits,
+    *,
+    epochs: int,
+    seed: int,
+    progress: Callable[[int, float], None] | None = None,
 ) -> WinnerLesson:
     """Show the training samples without their labels; then label the neurons by what they answer to.
 
     Labels come from training samples alone. The epoch and the share of the thresholds are chosen on validation, the
-    test set is read once. Epochs and codes are drawn from `seed` as in `teach`.
+    test set is read once. Epochs and codes are drawn from `seed` and `progress` is told as in `teach`.
     """
     program = build_winners(network, rule, chip, seed=seed)
     session = Session(program, record=("winners.theta",))
@@ -116,10 +132,11 @@ def teach_winners(
     for epoch in range(epochs):
         order = np.random.default_rng([seed, 1, epoch]).permutation(len(data.train))
         stream = _stream(network, data.train.x[order], [seed, 2, epoch])
-        run = session.run({"in": stream}, steps=stream.steps)
-        weights, theta = run.weights["in-winners"], (run.states["winners.theta"][-1] >> 6).astype(np.int32)
+        weights, theta = _shown(session, stream)
         tried.append(_judge(network, rule, chip, data, seed, weights, theta))
         kept.append((weights, theta, *tried[-1][1:]))
+        if progress is not None:
+            progress(epoch + 1, tried[-1][0])
     validation = tuple(reached for reached, _, _ in tried)
     best = int(np.argmax(validation))
     weights, theta, labels, share = kept[best]
@@ -128,14 +145,22 @@ def teach_winners(
     return WinnerLesson(seed, validation, best, test, weights, theta, labels, share)
 
 
+def _shown(session: Session, stream: EventStream) -> tuple[I32, I32]:
+    """Weights and threshold mantissas after a stream, run in stretches: thresholds are recorded at every step."""
+    for start in range(0, stream.steps, _STRETCH):
+        part = stream.window(start, min(start + _STRETCH, stream.steps))
+        run = session.run({"in": part}, steps=part.steps)
+    return run.weights["in-winners"], (run.states["winners.theta"][-1] >> 6).astype(np.int32)
+
+
 def _judge(
     network: WinnerNetwork, rule: Rule, chip: Chip, data: Splits, seed: int, weights: I32, theta: I32
 ) -> tuple[float, npt.NDArray[np.int64], float]:
     """Validation accuracy, labels, and the share of the thresholds that does best on validation."""
-    found = []
+    found, known = [], data.train.first(len(data.train) if network.labelled is None else network.labelled)
     for share in network.shares:
         part = _part(theta, share)
-        labels = _labels(_answers(network, rule, chip, seed, weights, part, data.train), data.train.y, data.classes)
+        labels = _labels(_answers(network, rule, chip, seed, weights, part, known), known.y, data.classes)
         answers = _answers(network, rule, chip, seed, weights, part, data.validation)
         reached = float(np.mean(_classify(answers, labels, data.classes) == data.validation.y))
         found.append((reached, labels, share))
@@ -149,8 +174,8 @@ def _answers(
     program = build_winners(network, rule, chip, seed=seed, weights=weights, theta=theta)
     stream = _stream(network, samples.x, EVALUATION_SEED)
     run = Session(program, record=("winners.spikes",)).run({"in": stream}, steps=stream.steps + _LATENCY)
-    spikes = run.spikes["winners"].dense()[_LATENCY:]
-    return np.asarray(spikes.reshape(len(samples), network.steps, -1).sum(axis=1, dtype=np.int64))
+    spikes = run.spikes["winners"]
+    return spikes_by_sample(spikes, steps=network.steps, late=_LATENCY)
 
 
 def _labels(answers: npt.NDArray[np.int64], y: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.int64]:
@@ -169,9 +194,13 @@ def _classify(answers: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], cla
 
 
 def _stream(network: WinnerNetwork, x: npt.NDArray[np.float32], seed: int | Sequence[int]) -> EventStream:
-    coded = np.zeros((len(x), network.steps, x.shape[1]), np.uint8)
-    coded[:, : network.shown] = encode_rate(x, steps=network.shown, seed=seed)
-    return EventStream.from_dense(coded.reshape(-1, x.shape[1]))
+    if network.power is not None:
+        sums = np.square(x).sum(axis=1, keepdims=True)
+        x = np.minimum(x * np.sqrt(network.power / np.maximum(sums, 1e-6)), 1)
+    coded = EventStream.from_dense(encode_rate(x, steps=network.shown, seed=seed).reshape(-1, x.shape[1]))
+    step = np.minimum(np.arange(network.steps), network.shown) + network.shown * np.arange(len(x))[:, None]
+    indptr = np.append(coded.indptr[step], coded.indptr[-1])
+    return EventStream(indptr, coded.index, coded.n)
 
 
 def _part(theta: I32, share: float) -> I32:

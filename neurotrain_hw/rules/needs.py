@@ -51,9 +51,9 @@ class Needs:
     per post neuron and step. `column_access`: a post spike changes all synapses that lead to it; `sweep`: every synapse
     is visited at epochs. `random_numbers`: per synapse and update; `random_per_post`: per post neuron and step.
     `history`: kept for every step, so that memory grows with T. `weight_transport`: the learning signal reads
-    weights that learn backward. `feedback_matrix`: it has weights of its own. `label`: it takes the label, in every layer that
-    learns. `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse and neuron, by purpose. `signal_bits`:
-    what the post neuron's modulator keeps from step to step.
+    weights that learn backward. `feedback_matrix`: it has weights of its own. `label`: it takes the label, in
+    every layer that learns. `synapse_bits`, `pre_bits`, `post_bits`: further bits per synapse and neuron, by purpose.
+    `signal_bits`: what the post neuron's modulator keeps from step to step.
     """
 
     form: Literal["2f", "3f"] | None

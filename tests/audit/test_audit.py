@@ -31,7 +31,6 @@ def _row(verdict: Verdict, requirement: str) -> tuple[Result, str, str]:
         ("reward-stdp", "loihi1", Outcome.NATIVE),
         ("eprop-random", "loihi1", Outcome.OFF_CHIP),  # no third factor per neuron, no psi
         ("eprop", "loihi2", Outcome.OFF_CHIP),  # weight transport
-        ("eprop", "reckon", Outcome.NATIVE),  # the one rule that it has
         ("eprop-random", "reckon", Outcome.OFF_CHIP),
         ("bptt", "loihi2", Outcome.OFF_CHIP),
         ("bptt", "spinnaker2", Outcome.PROCESSOR),

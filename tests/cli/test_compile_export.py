@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import typer
 from graphs import chain
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from neurotrain_hw.cli.compile import compile_
 from neurotrain_hw.cli.export import export
 from neurotrain_hw.interchange import read_nir, write_nir
+from neurotrain_hw.interchange.netx_file import NetxLayer, NetxNeuron, write_netx
 from neurotrain_hw.program.file import load_program
 
 app = typer.Typer()
@@ -49,6 +51,21 @@ def test_compile_prints_tables(network, tmp_path):
     assert result.exit_code == 0
     for word in ("Layers", "l2_weights", "synapse memory", "block overhead", "note: l1: decay 0.9 becomes"):
         assert word in result.stdout
+
+
+def test_a_network_of_lava_dl_compiles_as_it_is(tmp_path):
+    cuba = NetxNeuron("CUBA", {"iDecay": 4096, "vDecay": 128, "vThMant": 80})
+    weights = 2 * np.random.default_rng(0).integers(-60, 61, (10, 64))
+    write_netx([NetxLayer("dense", (10,), {"weight": weights}, neuron=cuba)], tmp_path / "x.net")
+    told = ("compile", tmp_path / "x.net", "--target", "loihi2", "--steps", 20, "--out", tmp_path / "x.nhw")
+    result = run(*told)
+    assert result.exit_code == 0 and "dense, 640 weights" in result.stdout
+    program = load_program(tmp_path / "x.nhw")
+    np.testing.assert_array_equal(program.connections[0].matrix(), weights)
+    assert program.timing.sample_steps == 20 and program.placement
+    assert json.loads(run(*told, "--json").stdout)["dialect"] == "netx"
+    refused = run(*told, "--dialect", "nir")
+    assert refused.exit_code == 2 and "--dialect is for NIR files" in refused.stderr
 
 
 def test_a_network_too_large_is_a_negative_answer_and_leaves_no_file(tmp_path):

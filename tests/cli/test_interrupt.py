@@ -61,6 +61,22 @@ def test_training_goes_on_to_the_same_bits(model: Path, tmp_path: Path) -> None:
             np.testing.assert_array_equal(one[name], other[name])
 
 
+def test_learning_on_the_chip_goes_on(tmp_path: Path) -> None:
+    command = ["learn", "--hidden", "8", "--seeds", "1", "--epochs", "3", "--no-twin", "--no-control", "--out"]
+    cut = _Program(tmp_path, *command, tmp_path / "cut")
+    cut.wait_for(lambda: "epoch 1/3" in cut.said())
+    cut.interrupt(signal.SIGINT)
+    assert cut.end() == 130
+    assert "Traceback" not in cut.said()
+    assert "nothing half-written was left behind. The same command goes on where this one stopped" in cut.said()
+    assert "lesson.json" in _files(tmp_path / "cut")
+    assert "learn.json" not in _files(tmp_path / "cut")
+    again = _Program(tmp_path, *command, tmp_path / "cut")
+    assert again.end() == 0
+    assert "epoch 1/3" not in again.said()
+    assert _files(tmp_path / "cut") == ["chip-seed0.json", "learn.json", "learned-seed0.nhw", "settings.json"]
+
+
 def test_the_demo_ends_with_all_its_processes(tmp_path: Path) -> None:
     demo = _Program(tmp_path, "demo", "--seeds", "1", "--no-lava", "--out", tmp_path / "demo")
     demo.wait_for(lambda: "checkpoint.npz" in _files(tmp_path / "demo"))

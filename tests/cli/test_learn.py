@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from neurotrain_hw.cli import app
 from neurotrain_hw.data import load_dataset
 from neurotrain_hw.learn import course
 
+ROOT = Path(__file__).resolve().parents[2]
 runner = CliRunner()
 SMALL = ["learn", "--hidden", "12", "--seeds", "1", "--epochs", "2", "--no-twin"]
 
@@ -87,6 +89,17 @@ def test_refused_with_reason_and_remedy(
     assert result.exit_code == code, result.output
     assert said in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_the_how_to_shows_what_a_refusal_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/how-to/on-chip-learning.md").read_text(encoding="utf-8")
+    command, shown = re.findall(
+        r"    neurotrain-hw (learn [^\n]*--budget[^\n]*)\n\n```text\n(.*?)```", page, re.DOTALL
+    )[0]
+    result = runner.invoke(app, command.split())
+    assert result.exit_code == 1
+    assert result.stderr.split() == shown.split()
 
 
 def test_what_does_not_fit_comes_with_a_table_and_remedies_that_fit(

@@ -38,6 +38,14 @@ def test_lava_left_out_is_said_once_and_shown_as_not_run(trip: tuple[Path, list[
     assert results["on_chip"]["lava"] is None
 
 
+def test_what_became_of_the_weight_updates_is_told_by_layer(trip: tuple[Path, list[str], dict]) -> None:
+    layers = trip[2]["on_chip"]["updates"]["layers"]
+    assert [layer["layer"] for layer in layers] == ["in-hidden", "hidden-out"]
+    for layer in layers:
+        assert layer["proposed"] >= layer["applied"] > 0
+        assert layer["proposed"] >= layer["rounded_away"] > 0
+
+
 def test_simulator_is_within_half_a_point_of_torch(trip: tuple[Path, list[str], dict]) -> None:
     for row in trip[2]["accuracy"]["rows"]:
         _, quantised, simulator, _ = row["values"]

@@ -13,6 +13,8 @@ from neurotrain_hw.data import Splits
 from neurotrain_hw.errors import CapacityError, FormatError, NotOnThisChipError, OutputError, UnsupportedError
 from neurotrain_hw.learn import LearnSettings, course, learn, learners, lessons
 from neurotrain_hw.learn.course import Told
+from neurotrain_hw.learn.settings import CONTROLS
+from neurotrain_hw.learn.tuned import TUNINGS, load_tuned
 from neurotrain_hw.onchip import OnChipNetwork, accuracy, build_program, spread, target_levels, teach
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import Session
@@ -116,8 +118,28 @@ def test_refused_before_anything_is_written(
 
 def test_rules_that_can_be_taught_are_named() -> None:
     names = learners()
-    assert "eprop-random" in names
+    assert {"eprop-random", *TUNINGS} <= set(names)
     assert not {"bptt", "pair-stdp", "delta"} & set(names)
+
+
+def test_tuned_rules_are_those_of_the_table_on_digits() -> None:
+    import rules_on_digits as table
+
+    for name, tuning in TUNINGS.items():
+        assert load_tuned(name) == table.tuned(name)
+        assert tuning.network == table.SETTINGS[name].network
+    assert table.CONTROL.network == CONTROLS["digits"]
+    assert lessons.TWIN_RATES == table.TWIN_RATES
+
+
+def test_a_rule_of_the_users_is_taught_as_it_stands(few: Splits, tmp_path: Path) -> None:
+    path = tmp_path / "drtp.toml"  # the name of a rule that is tuned
+    text = load_rule("eprop-random").to_toml().replace("2^-7", "2^-6")
+    path.write_text(text)
+    settings = replace(SMALL, rule=str(path), epochs=1, control=False)
+    document = learn(settings, tmp_path / "run", data=few)
+    assert document["rules"][0]["dw"] == "2^-6*u0*x1*y1 - 2^-6*u0*x1*y2"
+    assert document["network"]["dv"] == OnChipNetwork(1, 1, 1).dv
 
 
 def test_a_chip_that_could_not_is_told_in_the_document(few: Splits, tmp_path: Path) -> None:

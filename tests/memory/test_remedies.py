@@ -70,9 +70,10 @@ def test_all_remedies_of_a_program_that_learns_fit(learner: Program, size: int) 
 def test_each_is_the_smallest_change_of_its_kind(learner: Program) -> None:
     chip = with_budget(EDGE, 12000)
     weights, feedback, chips, memory = remedies(refused(learner, chip))
-    assert weights.weight_bits == 6 and "weight:6s" in str(weights) and weights.all_weights
+    assert weights.weight_bits == 6 and weights.all_weights and "those that learn, too" in str(weights)
     placed = weights.place(learner)
     assert {c.num_weight_bits for c in placed.connections} == {6}
+    assert {c.plasticity.weight_bits for c in placed.connections if c.plasticity} == {6}  # so the run learns, too
     assert feedback.generate and "seed" in str(feedback)
     assert (chips.chips, str(chips)) == (2, "2 chips (--chips 2)")
     assert str(memory) == "13,152 bytes of memory in a core (--budget 13152B)"
@@ -95,7 +96,7 @@ def test_tags_are_narrowed_where_their_width_is_a_choice() -> None:
 
 
 def test_silicon_is_not_told_to_change() -> None:
-    """128 cores of Loihi 2: fewer bits, or more chips; its memory and learning weights are what they are."""
+    """128 cores of Loihi 2: fewer bits, or more chips; its memory is what it is."""
     program = static(4000, 10_000)
     weights, chips = remedies(refused(program, LOIHI2))
     assert str(weights) == "weights of 4 bits" and str(chips) == "2 chips (--chips 2)"
@@ -112,19 +113,22 @@ def one_core(chip: Chip, core_bytes: int) -> Chip:
                                   for k, f in made.figures.items()})  # fmt: skip
 
 
-def test_only_weights_that_do_not_learn_are_narrowed_on_silicon(learner: Program) -> None:
-    """On one core of Loihi 2 the program needs 109,838 bits: 1,280 for each bit of the 8 of its feedback."""
+def test_weights_that_do_not_learn_are_narrowed_apart_and_with_all_others(learner: Program) -> None:
+    """On one core of Loihi 2 the program needs 109,838 bits: 1,280 for each bit of the 8 of its feedback, and 9,472
+    for each bit of the 9 of those that learn."""
     need = sum(row.need_bits for row in place(learner, LOIHI2).memory)
     assert need == 109_838
     for saved, words in ((1, "weights of 7 bits"), (1280, "weights of 7 bits"), (1281, "weights of 6 bits"),
                          (8960, "weights of 1 bit")):  # fmt: skip
         size = -(-(need - saved) // 8) - (saved in (1, 1281))  # whole bytes that save as much, and no more
         error = refused(learner, one_core(LOIHI2, size))
-        (found,) = (remedy for remedy in remedies(error) if remedy.weight_bits)
-        assert str(found) == f"{words} where they do not learn"
-        found.place(learner)
-    beyond = refused(learner, one_core(LOIHI2, (need - 8960) // 8 - 1))
-    assert not any(remedy.weight_bits for remedy in remedies(beyond))
+        apart, together = (remedy for remedy in remedies(error) if remedy.weight_bits)
+        assert str(apart) == f"{words} where they do not learn"
+        assert str(together) == "weights of 8 bits, those that learn, too"  # 9,472 bits less
+        for found in (apart, together):
+            assert sum(row.need_bits for row in found.place(learner).memory) <= 8 * size
+    (beyond,) = (r for r in remedies(refused(learner, one_core(LOIHI2, (need - 9472) // 8 - 1))) if r.weight_bits)
+    assert str(beyond) == "weights of 7 bits, those that learn, too"
 
 
 def test_all_together_where_none_helps_alone(learner: Program) -> None:

@@ -137,3 +137,17 @@ def test_emstdps_error_network_moves_the_outputs_towards_their_targets() -> None
     free, driven = spikes["out"][:64].sum(0), spikes["out"][66:].sum(0)
     assert driven[0] > free[0] + 10 and (driven[1:] < free[1:]).all() and (free > 5).all()
     assert not (spikes["too-few"][:64].any() or spikes["too-many"][:64].any())
+
+
+@pytest.mark.parametrize("name", ["drtp", "etlp", "osttp"])
+def test_the_signal_of_a_target_projection_is_the_labels_column(name: str) -> None:
+    """M of every step is psi times the weight of the label of the step before, whatever the rule's shift."""
+    program = learning_program(load_rule(name), SIZES, load_chip("loihi2"), seed=4)
+    project = program.connection("label-hidden").matrix()
+    assert (np.abs(project.sum(axis=1)) <= 3).all() and (project < 0).any() and (project > 0).any()
+    labels = np.random.default_rng(1).integers(0, 3, 30)
+    rows = {"in": np.zeros((30, 6)), "target": np.zeros((30, 3)), "label": np.eye(3)[labels]}
+    inputs = {k: EventStream.from_dense(v.astype(np.int32)) for k, v in rows.items()}
+    run = simulate(program, inputs, steps=30, record=["hidden.y1", "hidden.y2"])
+    m = run.states["hidden.y1"].astype(int) - run.states["hidden.y2"]  # psi is 1: the membranes rest a threshold below
+    np.testing.assert_array_equal(m[1:], project[:, labels[:-1]].T)

@@ -14,7 +14,7 @@ from neurotrain_hw.rules import load_rule
 
 RULE = load_rule(Path(__file__).parents[2] / "benchmarks" / "winner-stdp.toml")
 CHIP = load_chip("loihi2")
-NETWORK = WinnerNetwork(64, 30)
+NETWORK = WinnerNetwork(64, 30, shares=(1.0, 0.7, 0.4))
 
 
 def test_they_learn_digits_and_the_test_set_has_no_part_in_it() -> None:
@@ -43,3 +43,42 @@ def test_what_classifies_neither_learns_nor_adapts() -> None:
     assert all(c.plasticity is None for c in program.connections)
     assert program.population("winners").parameters["theta_step"] == 0
     np.testing.assert_array_equal(program.population("winners").parameter("theta_0"), theta)
+
+
+def test_samples_of_equal_power_are_shown_alike_however_bright() -> None:
+    data = load_dataset("digits")
+    data = replace(data, train=data.train.first(150), validation=data.validation.first(30), test=data.test.first(30))
+    dim = replace(data, **{part: _dimmed(getattr(data, part)) for part in ("train", "validation", "test")})
+    network = replace(NETWORK, power=14.0, shares=(0.7,))
+    one, other = (teach_winners(network, RULE, CHIP, shown, epochs=1, seed=0) for shown in (data, dim))
+    np.testing.assert_array_equal(one.weights, other.weights)
+    assert (one.validation, one.test) == (other.validation, other.test)
+    assert (one.weights != build_winners(network, RULE, CHIP, seed=0).connection("in-winners").matrix()).any()
+
+
+def test_labels_come_from_the_samples_that_are_to_give_them() -> None:
+    data = load_dataset("digits")
+    data = replace(data, train=data.train.first(60), validation=data.validation.first(30), test=data.test.first(30))
+    y = np.where(np.arange(60) < 40, data.train.y, (data.train.y + 1) % 10)
+    mislabelled = replace(data, train=Samples(data.train.x, y))
+    network = replace(NETWORK, shares=(0.7,))
+    few, same, all_of_them = (
+        teach_winners(replace(network, labelled=count), RULE, CHIP, shown, epochs=1, seed=0).labels
+        for count, shown in ((40, data), (40, mislabelled), (None, mislabelled))
+    )
+    np.testing.assert_array_equal(few, same)
+    assert (few != all_of_them).any()
+
+
+def test_progress_is_told_each_epoch() -> None:
+    data = load_dataset("digits")
+    data = replace(data, train=data.train.first(30), validation=data.validation.first(20), test=data.test.first(20))
+    told: list[tuple[int, float]] = []
+    lesson = teach_winners(
+        replace(NETWORK, shares=(0.7,)), RULE, CHIP, data, epochs=2, seed=0, progress=lambda *now: told.append(now)
+    )
+    assert told == [(1, lesson.validation[1]), (2, lesson.validation[2])]
+
+
+def _dimmed(samples: Samples) -> Samples:
+    return Samples(samples.x / 2, samples.y)

@@ -1,0 +1,150 @@
+"""What rules of the library learn on MNIST in 8-bit weights, beside control, chance and float twin, as a table.
+
+NEUROTRAIN_HW_DATA names the folder of MNIST's test images: the first 8,000 teach and validate, the last 2,000 test.
+
+python benchmarks/rules_on_mnist.py --seeds 3 --folder runs/mnist
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from rules_on_digits import Setting, Shelf
+
+from neurotrain_hw import NeurotrainError, load_chip, load_rule
+from neurotrain_hw.data import Splits, load_mnist_split
+from neurotrain_hw.onchip import (
+    Lesson,
+    OnChipNetwork,
+    TwinLesson,
+    WinnerLesson,
+    WinnerNetwork,
+    build_program,
+    spread,
+    target_levels,
+    teach,
+    teach_twin,
+    teach_winners,
+)
+from neurotrain_hw.rules import Rule
+from neurotrain_hw.rules.language import parse_sum
+from neurotrain_hw.rules.rule import Trace
+
+WINNERS = "winner-stdp"
+KINDS = ("chip", "control", "twin")
+_EVERY = "2^-7*u0*x1*y1 - 2^-7*u0*x1*y2"
+_FED_BACK = {"psi_halfwidth_of_threshold": 1.0, "signal_shift": 7, "feedback_weight_max": 64}
+_NETWORK = {"weight_exp": 1, "hidden_spread": 56.0}
+"""784 inputs bring about five times the spikes of digits' 64: half the size of a synapse, for as much drive."""
+SETTINGS: Mapping[str, Setting] = {
+    "eprop-random": Setting(_EVERY, Trace(1, 6), constants=_FED_BACK, network=_NETWORK),
+    "eprop": Setting(_EVERY, Trace(1, 6), constants=_FED_BACK | {"signal_shift": 8}, network=_NETWORK),
+    "decolle": Setting(
+        _EVERY, Trace(1, 6), ("x2",),
+        _FED_BACK | {"feedback_weight_max": 128, "local_vth": 2816, "local_weight_exp": 1}, _NETWORK,
+    ),
+}  # fmt: skip
+"""What was chosen on validation samples, seed 0, from the settings of digits."""
+CONTROL = {"dv": 205, "hidden_spread": 42.0, "output_vth": 4096}
+"""Random hidden weights that stay, at constants that suit them best."""
+COMPETING = WinnerNetwork(
+    784, 400, silent=15, theta=1800, theta_step=4, theta_decay=0, refractory_decay=1024, inhibition_exp=4,
+    weight_exp=-4, shares=(0.9, 0.75), power=36.0, labelled=4000,
+)  # fmt: skip
+"""Sums are small, so that the spikes of many neurons in one step inhibit without an overflow."""
+TOWARD_THE_INPUT = Setting("2^-3*y0*(x1-10) - 2^-4*y0*w", Trace(14.9, 8))
+"""The STDP of those neurons: a shorter trace than digits', as they spike after a few steps of a sample."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rules", default=",".join([*SETTINGS, WINNERS]), help="names, separated by commas")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0")
+    parser.add_argument("--epochs", type=int, default=None, help=f"passes; 8 by default, 3 of {WINNERS}")
+    parser.add_argument("--kinds", default="chip,control", help=f"columns to measure, of {', '.join(KINDS)}")
+    parser.add_argument("--samples", type=int, default=None, help="learn from this many training samples only")
+    parser.add_argument("--folder", type=Path, help="keeps each lesson's result, and checkpoints, to go on later")
+    given = parser.parse_args()
+    names, kinds = given.rules.split(","), given.kinds.split(",")
+    for what, asked, known in (("--rules", names, [*SETTINGS, WINNERS]), ("--kinds", kinds, KINDS)):
+        for name in asked:
+            if name not in known:
+                raise NeurotrainError(f"there is no '{name}'", where=what, need=", ".join(known))
+    data, shelf = load_mnist_split(), Shelf(given.folder)
+    if given.samples is not None:
+        data = replace(data, train=data.train.first(given.samples))
+    sizes = f"{len(data.train)} + {len(data.validation)}/{len(data.test)}"
+    print(f"MNIST {sizes}, {given.seeds} seeds; the best pass on validation counts\n")
+    print("| rule | on chip, 8 bit | control | float twin | chance |\n|---|---|---|---|---|")
+    for name in names:
+        epochs = given.epochs or (3 if name == WINNERS else 8)
+        cells = [
+            _cell(name, kind, data, epochs, given.seeds, shelf)
+            if kind in kinds and (name, kind) != (WINNERS, "twin")
+            else "not measured"
+            for kind in KINDS
+        ]
+        print(f"| {name} | {' | '.join(cells)} | {1 / data.classes:.0%} |", flush=True)
+    print("\nMean and half-width of the 95 % interval of the mean (Student's t) of test accuracies over the seeds.")
+
+
+def _cell(name: str, kind: str, data: Splits, epochs: int, seeds: int, shelf: Shelf) -> str:
+    """A rule's accuracy; the rules that learn from errors share a control, whose hidden layer does not learn."""
+    shared = kind == "control" and name != WINNERS
+    tests = []
+    for seed in range(seeds):
+        lesson = f"control-{seed}" if shared else f"{name}-{kind}-{seed}"
+        how = {"epochs": epochs, "samples": len(data.train)}
+        tests.append(shelf.get(lesson, how, learner(name, kind, data, epochs, seed, shelf.place(lesson))))
+    return str(spread(tests))
+
+
+def learner(
+    name: str, kind: str, data: Splits, epochs: int, seed: int, checkpoint: Path | None = None
+) -> Callable[[], Lesson | TwinLesson | WinnerLesson]:
+    """What learns one cell of the table for one seed."""
+    if name == WINNERS:
+        return lambda: _winners(data, 0 if kind == "control" else epochs, seed)
+
+    def learn() -> Lesson | TwinLesson:
+        control, readout = kind == "control", load_rule("delta")
+        constants = CONTROL if control else SETTINGS[name].network
+        network = replace(OnChipNetwork(data.inputs, 256, data.classes), **constants)
+        start = "readout" if control else "random"
+        rule = tuned(load_rule(name), SETTINGS[name])
+        program = build_program(network, rule, readout, load_chip("loihi2"), seed=seed, start=start)
+        levels = target_levels(network, readout)
+        if kind == "twin":
+            return teach_twin(program, levels, data, epochs=epochs, seed=seed)
+        return teach(program, levels, data, epochs=epochs, seed=seed, checkpoint=checkpoint, progress=_told(name, kind))
+
+    return learn
+
+
+def tuned(rule: Rule, setting: Setting) -> Rule:
+    """A rule with the constants of a setting."""
+    traces = {k: v for k, v in rule.traces.items() if k not in setting.without}
+    return replace(
+        rule, dw=rule.dw if setting.dw is None else parse_sum(setting.dw),
+        traces=traces if setting.trace is None else {**traces, "x1": setting.trace},
+        sampling={k: v for k, v in rule.sampling.items() if k not in setting.without},
+        defaults={**rule.defaults, **setting.constants},
+    )  # fmt: skip
+
+
+def _told(name: str, kind: str) -> Callable[[int, float], None]:
+    return lambda epoch, reached: print(f"{name} {kind}, pass {epoch}: validation {reached:.2%}", file=sys.stderr)
+
+
+def _winners(data: Splits, epochs: int, seed: int) -> WinnerLesson:
+    rule = tuned(load_rule(Path(__file__).with_name(f"{WINNERS}.toml")), TOWARD_THE_INPUT)
+    told = _told(WINNERS, "chip")
+    return teach_winners(COMPETING, rule, load_chip("loihi2"), data, epochs=epochs, seed=seed, progress=told)
+
+
+if __name__ == "__main__":
+    main()
