@@ -79,10 +79,11 @@ def _pool(node: Any, precision: np.dtype[Any]) -> Operator:
     def pool(x: Array) -> Array:
         padded = np.pad(x, [(0, 0), (0, 0), (high, high), (wide, wide)]) if high or wide else x
         windows = _windows(padded, kernel, stride, (1, 1))
-        total = windows[..., 0, 0].copy()
+        total: Array = windows[..., 0, 0].copy()
         for row, column in [(i, k) for i in range(kernel[0]) for k in range(kernel[1])][1:]:
             total += windows[..., row, column]
-        return total * share
+        total *= share
+        return total
 
     return pool
 
