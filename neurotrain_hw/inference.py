@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neurotrain_hw.chips import load_chip
+from neurotrain_hw.chips import chip_names, load_chip
 from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset, to_streams
 from neurotrain_hw.energy import Energy, estimate, proxy
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
@@ -137,7 +137,7 @@ def _input_of(program: Program) -> Population:
 
 
 def _energies(counters: Counters, chip: str) -> tuple[Energy, ...]:
-    if not chip:
+    if chip not in chip_names():  # none, or one of a file that is not at hand
         return ()
     described = load_chip(chip)
     other = proxy(counters, described)

@@ -27,7 +27,7 @@ PatienceOption = Annotated[
 ]
 BitsOption = Annotated[
     int | None,
-    typer.Option("--weight-bits", min=1, max=8, help="Keep weights on the grid of so many bits. [default: 8 and sign]"),
+    typer.Option("--weight-bits", min=2, max=8, help="Keep weights on the grid of so many bits. [default: 8 and sign]"),
 ]
 RoundingOption = Annotated[
     str | None, typer.Option(help="shared (random number), independent, or nearest. [default: the chip's]")

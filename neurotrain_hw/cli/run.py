@@ -76,6 +76,11 @@ def _show(result: Inference, seconds: float) -> None:
     ]  # fmt: skip
     columns = ("population", "spikes", "updates active", "updates idle", "to own core", "to other cores")
     output.table("Neurons", columns, rows)
+    if not result.energies:
+        chip = result.program.chip
+        typer.echo(
+            f"Energy: unknown, as {f'the file of chip {chip!r} is not at hand' if chip else 'it is for no chip'}"
+        )
     for energy in result.energies:
         total = "unknown" if energy.total_pj is None else f"{energy.total_pj / n:,.0f} pJ per sample"
         known = "" if energy.total_pj is not None else f"; known terms: {_per_sample(energy.known_pj, n)}"

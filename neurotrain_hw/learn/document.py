@@ -107,7 +107,9 @@ def _warnings(
     if asked not in (None, own):
         yield f"rounding is {asked}, as was asked for; {chip.name}'s file and the rule give {own}."
     for row in layers:
-        if not row.applied:
+        if not row.proposed:
+            yield f"{row.layer}: no update was ever proposed; this layer does not learn."
+        elif not row.applied:
             yield f"{row.layer}: none of {row.proposed:,} proposed updates changed a weight; this layer does not learn."
         elif row.saturated >= MUCH_SATURATED * row.proposed:
             yield f"{row.layer}: the range of the weights holds back {row.saturated / row.proposed:.0%} of its updates."

@@ -63,6 +63,10 @@ class LearnSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueRangeError(f"got {value}", where=name, need="at least 1")
+        if self.weight_bits is not None and self.weight_bits < 2:
+            raise ValueRangeError(
+                f"got {self.weight_bits}", where="weight_bits", need="at least 2: a signed weight of 1 bit has no 0"
+            )
         if self.rounding not in (None, *ROUNDINGS):
             raise UnknownNameError("rounding", str(self.rounding), ROUNDINGS)
 

@@ -67,6 +67,16 @@ def test_the_text_says_the_same(program: Path) -> None:
     assert "Synaptic events" in result.stdout and "Energy, " in result.stdout
 
 
+@pytest.mark.parametrize(("chip", "said"), [("", "it is for no chip"), ("my-own", "chip 'my-own' is not at hand")])
+def test_a_chip_that_is_not_at_hand_costs_the_energy_alone(tmp_path: Path, chip: str, said: str) -> None:
+    save_program(_program(chip=chip), tmp_path / "three.nhw")
+    result = runner.invoke(app, ["run", str(tmp_path / "three.nhw"), "--samples", "5"])
+    assert result.exit_code == 0, result.output
+    assert "accuracy" in result.stdout
+    assert "Energy: unknown, as" in result.stdout
+    assert said in result.stdout
+
+
 def test_threads_change_nothing_and_the_seed_changes_the_code(program: Path) -> None:
     one, two, other = (
         _json(str(program), "--samples", "20", *extra)
