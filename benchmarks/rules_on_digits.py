@@ -83,7 +83,9 @@ def main() -> None:
     print("| rule | on chip, 8 bit | float twin | control | chance |\n|---|---|---|---|---|")
     for name in names:
         cells = [
-            _cell(name, kind, given.seeds, given.hidden, data, length, given.folder) if kind in kinds else "not measured"
+            _cell(name, kind, given.seeds, given.hidden, data, length, given.folder)
+            if kind in kinds
+            else "not measured"
             for kind in KINDS
         ]
         print(f"| {name} | {' | '.join(cells)} | 10 % |", flush=True)

@@ -173,7 +173,7 @@ def _teach(learner: _Learner, network: RewardNetwork, data: Splits, epochs: int,
         for shown, label in zip(
             _coded(network, data.train.x[order], [seed, 2, epoch]), data.train.y[order], strict=True
         ):
-            counts = learner.run({"in": EventStream.from_dense(shown[: -_AFTER])}, network.shown + 1)
+            counts = learner.run({"in": EventStream.from_dense(shown[:-_AFTER])}, network.shown + 1)
             action = int(ties.choice(np.flatnonzero(counts == counts.max())))
             hit = bool(counts.max() > 0 and action % network.classes == label)
             mean, reward, right = mean + network.baseline_rate * (hit - mean), round(_FULL * (hit - mean)), right + hit

@@ -114,8 +114,14 @@ def _population(p: Population, first: int, index: dict[str, int]) -> tuple[list[
         float(m.psi_halfwidth), 2.0**-m.signal_shift, (4096 - m.trace_decay) / 4096, float(m.trace_impulse),
         2.0**-m.trace_shift,
     ]  # fmt: skip
-    return [*row, signal, m.psi == "box", index[m.target] if m.target else 0,
-            m.error_sent == "sign", m.beside == "trace"], reals
+    return [
+        *row,
+        signal,
+        m.psi == "box",
+        index[m.target] if m.target else 0,
+        m.error_sent == "sign",
+        m.beside == "trace",
+    ], reals
 
 
 def _neurons(p: Population) -> F64:

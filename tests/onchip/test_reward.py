@@ -54,7 +54,8 @@ def test_without_reward_nothing_changes() -> None:
 
 
 def test_it_learns_digits_on_the_chip_and_in_real_numbers(few: Splits) -> None:
-    chip, twin = (teach(NETWORK, RULE, CHIP, few, epochs=4, seed=0) for teach in (teach_by_reward, teach_twin_by_reward))
+    chip = teach_by_reward(NETWORK, RULE, CHIP, few, epochs=4, seed=0)
+    twin = teach_twin_by_reward(NETWORK, RULE, CHIP, few, epochs=4, seed=0)
     for lesson in (chip, twin):
         assert lesson.validation[0] < 0.3
         assert lesson.validation[lesson.best] > 0.5
