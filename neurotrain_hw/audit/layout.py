@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from neurotrain_hw.audit.shape import NetworkShape, Wiring
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.memory import Group, Layout, Learning, Wire, in_software
+from neurotrain_hw.memory.layout import Copies
 from neurotrain_hw.memory.widths import MODULATOR_BITS
 from neurotrain_hw.program.fan_in import FanIn, FullFanIn, Ranges
 from neurotrain_hw.program.synapses import I64
@@ -61,11 +61,11 @@ def _feedback(
     if needs.signal == "layer-local":
         readout = Wire(f"{layer} -> its readout", layer, _local(layer), neurons, FullFanIn(neurons), bits,
                        generated=generated)  # fmt: skip
-        yield from (readout, replace(back, pre=_local(layer), copies="" if generated else "fixed"))
+        yield from (readout, replace(back, pre=_local(layer), copies="fixed"))
     elif needs.weight_transport and needs.form is not None:
         for w in network.wirings:
             if w.pre == layer and network.layer(w.post).role == "output":
-                copies: Literal["fixed", "learned"] = "fixed" if w.on_grid else "learned"
+                copies: Copies = "fixed" if w.on_grid else "learned"
                 if needs.feedback_matrix:  # weights of its own, which learn beside those of the readout
                     yield replace(
                         _wire(network, w, learning, generated=False), name=f"mirror of {w.pre}", feedback=True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.memory import layout_of
+from neurotrain_hw.memory.layout import Copies
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.fan_in import FanIn, fan_in
 
@@ -45,7 +46,7 @@ class Wiring:
     indexed: bool = False
     generated: bool = False
     on_grid: bool = False
-    copies: Literal["", "fixed", "learned"] = ""
+    copies: Copies = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from neurotrain_hw.memory.widths import PARAMETER_WIDTHS
 from neurotrain_hw.program import STATES, Connection, Plasticity, Population, Program
 from neurotrain_hw.program.fan_in import ConvolutionFanIn, FanIn, fan_in
 
+Copies = Literal["", "fixed", "learned", "signs"]
 SIGN_BITS = 2
 """Of a weight that is the sign of another: -1, 0 or 1."""
 
@@ -47,8 +48,8 @@ class Wire:
 
     `indexed`: a sparse list, which keeps each target's index. `longest_delay`: in steps, 0 for none. `feedback`: the
     weights carry errors or targets to a modulator. `generated`: they are drawn anew from a seed, not stored. `copies`:
-    its weights are those of a wire the other way, fixed ones or such as learn: stored once more where the chip cannot
-    read them backward.
+    its weights are those of a wire the other way, fixed ones, such as learn, or their signs: stored once more where
+    the chip cannot read them backward, unless they are drawn from a seed.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Wire:
     learning: Learning | None = None
     feedback: bool = False
     generated: bool = False
-    copies: Literal["", "fixed", "learned"] = ""
+    copies: Copies = ""
 
     @property
     def learns(self) -> bool:
@@ -133,7 +134,10 @@ def layout_of(program: Program, generated: Mapping[str, Generated] | None = None
     return Layout(
         program.name,
         tuple(_group(p) for p in program.populations if p.kind != "input"),
-        tuple(_wire(program, c, sizes[c.pre], generated=c.name in seeds) for c in program.connections),
+        tuple(
+            _wire(program, c, sizes[c.pre], generated=c.name in seeds or c.transpose_of in seeds)
+            for c in program.connections
+        ),
     )
 
 
@@ -169,11 +173,11 @@ def _group(population: Population) -> Group:
 
 def _wire(program: Program, connection: Connection, n_pre: int, *, generated: bool) -> Wire:
     bits = connection.num_weight_bits if connection.plasticity is None else weight_bits_of(connection)
-    copies: Literal["", "fixed", "learned"] = ""
+    copies: Copies = ""
     if connection.transpose_of is not None:
         read = program.connection(connection.transpose_of)
         grid = read.plasticity is None or read.plasticity.weight_bits is not None
-        copies = "fixed" if grid or connection.signs_only else "learned"
+        copies = "signs" if connection.signs_only else "fixed" if grid else "learned"
         bits = SIGN_BITS if connection.signs_only else weight_bits_of(read)
     return Wire(
         connection.name,
@@ -199,11 +203,13 @@ def weight_bits_of(connection: Connection) -> int:
 
 
 def _narrow(wire: Wire, bits: int) -> Wire:
-    """At most so many bits; weights that learn, and their copies, then stay on the grid of so many."""
+    """At most so many bits; weights that learn, and their copies, then stay on the grid of so many; signs are signs."""
+    if wire.copies == "signs":
+        return wire
     learning = wire.learning
     if learning is not None and learning.engine:
         learning = replace(learning, weight_bits=min(bits, learning.weight_bits or bits))
-    copies = "fixed" if wire.copies == "learned" else wire.copies
+    copies: Copies = "fixed" if wire.copies == "learned" else wire.copies
     return replace(wire, weight_bits=min(wire.weight_bits, bits), learning=learning, copies=copies)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.cases import learning_digits
 from neurotrain_hw.audit import NetworkShape, memory_needs
 from neurotrain_hw.chips import load_chip
-from neurotrain_hw.memory import CoreMemory, layout_of, narrowed, place, with_figures
+from neurotrain_hw.errors import CapacityError, ValueRangeError
+from neurotrain_hw.memory import CoreMemory, Generated, Remedy, layout_of, narrowed, place, with_budget, with_figures
 from neurotrain_hw.onchip import learning_program
-from neurotrain_hw.program import CoreSlice, Program
+from neurotrain_hw.program import Connection, CoreSlice, Program
 from neurotrain_hw.rules import load_rule
 
 LOIHI1, LOIHI2, EDGE = load_chip("loihi1"), load_chip("loihi2"), load_chip("edge_sram")
@@ -97,3 +99,35 @@ def test_a_readout_of_a_layers_own_is_counted_with_its_weights_twice() -> None:
     needs = {n.purpose: n.bits for n in memory_needs(rule, shape, LOIHI2, steps=1)}
     assert needs["weights"] == 8 * (45 + 15) and needs["second copy of weights"] == 8 * 15
     assert needs["neuron state"] == 2 * 24 * (5 + 3 + 3)
+
+
+def test_a_readout_drawn_from_a_seed_needs_no_copy_of_its_weights() -> None:
+    """Each weight follows from its own number, in either direction: a seed at both ends, in the audit as in a map."""
+    program = learning_program(load_rule("dfa"), (6, 5, 3), EDGE, seed=1)  # decolle's wiring, made by hand
+    source = Generated(7)
+    local = Connection("local", "dense", "hidden", "out", source.weights((3, 5)), sign_mode="mixed")
+    back = next(c for c in program.connections if c.port == "signal")
+    copy = replace(back, weights=np.zeros((5, 3), np.int16), transpose_of="local")
+    made = replace(program, connections=(*(c for c in program.connections if c is not back), local, copy))
+    stored, drawn = bits(place(made, EDGE)), bits(place(made, EDGE, generated={"local": source}))
+    assert stored["second copy of weights"] == 8 * 15 and drawn["feedback seeds"] == 2 * 64
+    assert "second copy of weights" not in drawn and stored["weights"] - drawn["weights"] == 8 * 15
+    with pytest.raises(ValueRangeError, match="cannot be drawn anew"):
+        place(made, EDGE, generated={copy.name: source})
+    shape, rule = NetworkShape.fully_connected((6, 5, 3)), load_rule("decolle")
+    needs = {n.purpose: n.bits for n in memory_needs(rule, shape, EDGE, steps=1, generated=True)}
+    assert needs["feedback seeds"] == 2 * 64 and "second copy of weights" not in needs
+
+
+@pytest.mark.parametrize("signs", [False, True])
+@pytest.mark.parametrize("size", [256, 250, 235, 225])
+def test_remedies_of_a_program_that_reads_weights_backward_fit(signs: bool, size: int) -> None:
+    program = learning_program(load_rule("es-d-rtrl"), (6, 5, 3), LOIHI2, seed=1)
+    connections = tuple(replace(c, signs_only=signs) if c.transpose_of else c for c in program.connections)
+    with pytest.raises(CapacityError) as raised:
+        place(replace(program, connections=connections), with_budget(EDGE, size))
+    assert any(isinstance(r, Remedy) and r.all_weights for r in raised.value.remedies)
+    for remedy in raised.value.remedies:
+        assert isinstance(remedy, Remedy)
+        placed = remedy.place(replace(program, connections=connections))
+        assert all(row.need_bits <= (row.limit_bits or 0) for row in placed.memory)
