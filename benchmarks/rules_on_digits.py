@@ -10,7 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from neurotrain_hw import NeurotrainError, load_chip, load_rule
@@ -36,22 +36,39 @@ from neurotrain_hw.onchip import (
     teach_winners,
 )
 from neurotrain_hw.program.file import program_digest
+from neurotrain_hw.rules import Rule
 from neurotrain_hw.rules.language import parse_sum
+from neurotrain_hw.rules.rule import Trace
 
 AnyLesson = Lesson | TwinLesson | WinnerLesson | RewardLesson
 KINDS = ("chip", "twin", "control")
 TWIN_RATES = (1.0, 0.25)
 """The twin takes the rate at which its validation accuracy is the higher, as the chip's constants were chosen."""
 
-_FOR_TARGETS: Mapping[str, float] = {"dv": 205, "output_vth": 4096, "hidden_spread": 96.0}
-SETTINGS: Mapping[str, Mapping[str, float]] = {
-    "eprop-random": {}, "eprop": {}, "eprop-adaptive": {}, "sign-dfa": {}, "decolle": {}, "ottt": {},
-    "drtp": _FOR_TARGETS, "etlp": _FOR_TARGETS,
+
+@dataclass(frozen=True)
+class Setting:
+    """What was chosen for a rule on validation samples, seed 0, beyond the library's constants.
+
+    `dw` and `trace` replace the library's; `without`: traces that the rule then no longer reads.
+    """
+
+    dw: str | None = None
+    trace: Trace | None = None
+    without: tuple[str, ...] = ()
+    constants: Mapping[str, float] = field(default_factory=dict)
+    network: Mapping[str, float] = field(default_factory=dict)
+
+
+_STEADY = Setting(network={"dv": 205, "output_vth": 4096, "hidden_spread": 96.0})
+SETTINGS: Mapping[str, Setting] = {
+    "eprop-random": Setting(), "dfa": Setting(), "eprop": Setting(), "eprop-adaptive": Setting(),
+    "sign-dfa": Setting(), "decolle": Setting(), "ottt": Setting(), "drtp": _STEADY, "etlp": _STEADY,
 }  # fmt: skip
 """What a rule's network has other than `OnChipNetwork`; the rule's own constants are the library's.
 
 With one hidden layer `dfa` is eprop-random: the same program, so the same numbers."""
-CONTROL: Mapping[str, float] = _FOR_TARGETS
+CONTROL = _STEADY
 """Random hidden weights that stay, at constants that suit them best."""
 WINNERS = "winner-stdp"
 """Unsupervised: 100 neurons that inhibit one another. Control: the same with weights that stay as they were drawn and
@@ -82,12 +99,10 @@ def main() -> None:
     print(f"digits {len(data.train) + len(data.validation)}/{len(data.test)}, {given.seeds} seeds, {asdict(length)}")
     print("| rule | on chip, 8 bit | float twin | control | chance |\n|---|---|---|---|---|")
     for name in names:
-        cells = [
-            _cell(name, kind, given.seeds, given.hidden, data, length, given.folder)
-            if kind in kinds
-            else "not measured"
-            for kind in KINDS
-        ]
+        cells = ["not measured"] * len(KINDS)
+        for k, kind in enumerate(KINDS):
+            if kind in kinds:
+                cells[k] = _cell(name, kind, given.seeds, given.hidden, data, length, given.folder)
         print(f"| {name} | {' | '.join(cells)} | 10 % |", flush=True)
     print("\nMean and half-width of the 95 % interval of the mean (Student's t) of test accuracies over the seeds.")
 
@@ -112,37 +127,55 @@ class Task:
 def _cell(name: str, kind: str, seeds: int, hidden: int, data: Splits, length: Length, folder: Path | None) -> str:
     if name == WINNERS and kind == "twin":
         return "none: no adaptive thresholds there"
-    return str(spread([test_accuracy(task(name, kind, seed, hidden, data, length, folder), length, folder)
-                       for seed in range(seeds)]))  # fmt: skip
+    shelf, tests = Shelf(folder), []
+    for seed in range(seeds):
+        one = task(name, kind, seed, hidden, data, length, shelf)
+        tests.append(shelf.get(one.name, {**asdict(length), "digest": one.digest}, one.learn))
+    return str(spread(tests))
 
 
-def test_accuracy(task: Task, length: Length, folder: Path | None) -> float:
-    """Of a lesson, learned now where the folder does not hold it; a result that was reached otherwise is no result."""
-    how = {**asdict(length), "digest": task.digest}
-    path = None if folder is None else folder / f"{task.name}.json"
-    if path is not None and path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["how"] == how:
-            return float(kept["test"])
-    lesson = task.learn()
-    if path is not None:
-        row = {"how": how, "test": lesson.test, "best": lesson.best, "validation": lesson.validation}
-        write_text(path, json.dumps(row, indent=1) + "\n")
-    print(f"{task.name}: validation {lesson.validation[lesson.best]:.2%}, test {lesson.test:.2%}", file=sys.stderr)
-    return lesson.test
+class Shelf:
+    """Results by name in a folder, None for nowhere; a result that was reached otherwise is no result."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def get(self, name: str, how: Mapping[str, object], learn: Callable[[], AnyLesson]) -> float:
+        """The test accuracy of that name, learned now where it is not kept yet."""
+        path = None if self.folder is None else self.folder / f"{name}.json"
+        if path is not None and path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["how"] == dict(how):
+                return float(kept["test"])
+        lesson = learn()
+        row = {"how": dict(how), "test": lesson.test, "best": lesson.best, "validation": lesson.validation}
+        if path is not None:
+            write_text(path, json.dumps(row, indent=1) + "\n")
+        print(f"{name}: validation {lesson.validation[lesson.best]:.2%}, test {lesson.test:.2%}", file=sys.stderr)
+        return lesson.test
+
+    def place(self, name: str) -> Path | None:
+        """Where a lesson's checkpoint lies."""
+        return None if self.folder is None else self.folder / "checkpoints" / name
 
 
-def task(name: str, kind: str, seed: int, hidden: int, data: Splits, length: Length, folder: Path | None) -> Task:
+def tuned(name: str) -> Rule:
+    """A rule of the library with the constants of its setting."""
+    rule, setting = load_rule(name), SETTINGS[name]
+    return replace(rule, defaults={**rule.defaults, **setting.constants})
+
+
+def task(name: str, kind: str, seed: int, hidden: int, data: Splits, length: Length, shelf: Shelf) -> Task:
     """The lesson of a cell of the table for one seed."""
     if name == WINNERS:
         return _winners(kind, seed, data, length)
     if name == REWARDED and kind != "control":
         return _rewarded(kind, seed, data, length)
     start: Start = "readout" if kind == "control" else "random"
-    name, own = (f"control-{seed}", CONTROL) if kind == "control" else (f"{name}-{kind}-{seed}", SETTINGS[name])
-    network = replace(OnChipNetwork(data.inputs, hidden, data.classes), **own)
+    kept, setting = (f"control-{seed}", CONTROL) if kind == "control" else (f"{name}-{kind}-{seed}", SETTINGS[name])
+    network = replace(OnChipNetwork(data.inputs, hidden, data.classes), **setting.network)
     readout = load_rule("delta")
-    rule = readout if kind == "control" else load_rule(name.removesuffix(f"-{kind}-{seed}"))
+    rule = readout if kind == "control" else tuned(name)
     program = build_program(network, rule, readout, load_chip("loihi2"), seed=seed, start=start)
     levels = target_levels(network, readout)
 
@@ -150,10 +183,9 @@ def task(name: str, kind: str, seed: int, hidden: int, data: Splits, length: Len
         if kind == "twin":
             tried = [teach_twin(program, levels, data, seed=seed, rate=rate, **asdict(length)) for rate in TWIN_RATES]
             return max(tried, key=lambda lesson: lesson.validation[lesson.best])
-        place = None if folder is None else folder / "checkpoints" / name
-        return teach(program, levels, data, seed=seed, checkpoint=place, **asdict(length))
+        return teach(program, levels, data, seed=seed, checkpoint=shelf.place(kept), **asdict(length))
 
-    return Task(name, _digest(program_digest(program), levels.tolist(), kind), learn)
+    return Task(kept, _digest(program_digest(program), levels.tolist(), kind), learn)
 
 
 def _winners(kind: str, seed: int, data: Splits, length: Length) -> Task:

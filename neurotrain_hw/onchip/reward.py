@@ -1,4 +1,4 @@
-"""Learning from reward alone: neurons that stand for classes answer, the host says which it took and how good it was."""
+"""Learning from reward alone: neurons that stand for classes answer, and the host rewards the one that it took."""
 
 from __future__ import annotations
 

@@ -63,6 +63,19 @@ def test_what_norse_and_sinabs_do_not_use_is_refused():
             in_dialect(graph, dialect, dt_s=1e-3)
 
 
+def test_norse_writes_seconds_times_its_step_since_1_1():
+    """tau_mem_inv = 400 and dt = 1e-4 are written as 2.5e-7, not 2.5e-3."""
+    x = np.full((60, 4), 1.5)
+    runs = []
+    for tau in (2.5e-3, 2.5e-7):
+        node = nir.LIF(np.full(4, tau), ones(4), np.zeros(4), ones(4))
+        graph = in_dialect(in_line((4,), (4,), node=node), "norse", dt_s=1e-4)
+        runs.append(run_graph(graph, x).sent["node"])
+        assert np.allclose(graph.nodes["node"].tau, 2.5e-3)
+    assert "seconds times the step" in graph.notes[0]
+    assert runs[0].sum() > 4 and np.array_equal(*runs)
+
+
 def test_spikingjellys_integrators_tell_their_step_and_others_are_asked_for():
     jelly = in_dialect(in_line((4,), (4,), node=nir.IF(np.full(4, 1e4), ones(4))), "spikingjelly")
     assert jelly.meaning.dt_s == 1e-4 and "follows from the neurons' r" in jelly.notes[0]
