@@ -124,10 +124,10 @@ def test_rules_that_can_be_taught_are_named() -> None:
 def test_networks_are_those_of_the_table_on_digits() -> None:
     import rules_on_digits as digits
 
-    for name, constants in digits.SETTINGS.items():
-        assert network_constants(name, "digits") == constants
+    for name, setting in digits.SETTINGS.items():
+        assert setting == digits.Setting(network=network_constants(name, "digits"))  # the rule is the library's
         assert not is_untuned(name)
-    assert CONTROLS["digits"] == digits.CONTROL
+    assert CONTROLS["digits"] == digits.CONTROL.network
     assert lessons.TWIN_RATES == digits.TWIN_RATES
 
 
