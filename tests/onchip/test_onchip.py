@@ -114,3 +114,32 @@ def test_wrong_uses_are_typed_errors() -> None:
         build_program(NETWORK, load_rule("pair-stdp"), RULES[1], CHIP, seed=0)
     with pytest.raises(CapacityError):
         build_program(OnChipNetwork(64, 140_000, 10), *RULES, load_chip("loihi1"), seed=0)
+
+
+def test_with_one_hidden_layer_dfa_is_eprop_with_random_feedback() -> None:
+    one, other = (build_program(NETWORK, load_rule(name), RULES[1], CHIP, seed=0) for name in ("dfa", "eprop-random"))
+    assert [p.modulator for p in one.populations] == [p.modulator for p in other.populations]
+    for c, d in zip(one.connections, other.connections, strict=True):
+        np.testing.assert_array_equal(c.weights, d.weights)
+        if c.plasticity is not None and d.plasticity is not None:
+            named = replace(c.plasticity, rule=d.plasticity.rule)
+            assert (named.dw, named.traces, named.rng_seed) == (
+                d.plasticity.dw,
+                d.plasticity.traces,
+                d.plasticity.rng_seed,
+            )
+
+
+def test_feedback_that_learns_is_a_second_readout_from_another_start() -> None:
+    program = build_program(NETWORK, load_rule("eprop-adaptive"), RULES[1], CHIP, seed=0)
+    mirror, readout, feedback = (program.connection(name) for name in ("mirror", "hidden-out", "feedback"))
+    assert (mirror.pre, mirror.post, mirror.port) == ("hidden", "out", "none")
+    assert (mirror.plasticity.dw, readout.plasticity.dw) == (str(RULES[1].dw),) * 2
+    assert mirror.plasticity.rng_seed != readout.plasticity.rng_seed
+    assert mirror.weights.any() and not readout.weights.any() and feedback.transpose_of == "mirror"
+
+
+def test_signs_of_errors_leave_the_outputs_alone() -> None:
+    program = build_program(NETWORK, load_rule("sign-dfa"), RULES[1], CHIP, seed=0)
+    sent = {p.name: p.modulator.error_sent for p in program.populations if p.modulator is not None}
+    assert sent == {"hidden": "value", "out": "sign"}
