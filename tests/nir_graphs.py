@@ -33,6 +33,7 @@ NODES: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...]]] = {  # node, shap
     "CubaLI": (nir.CubaLI(ones(4), ones(4), ones(4), ones(4)), (4,), (4,)),
     "CubaLIF": (nir.CubaLIF(ones(4), ones(4), ones(4), ones(4), ones(4)), (4,), (4,)),
 }
+LIF4 = nir.LIF(ones(4), ones(4), ones(4), ones(4))
 
 
 def in_line(taken: tuple[int, ...], sent: tuple[int, ...], **nodes: Any) -> nir.NIRGraph:

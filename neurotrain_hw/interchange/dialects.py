@@ -21,6 +21,7 @@ from neurotrain_hw.interchange.signs import misfit, step_told
 SNNTORCH_DT_S = 1e-4  # snntorch/export_nir.py and import_nir.py write and read this step and no other
 LAVA_DT_S = 1e-4  # NIR's lava_to_nir.py
 
+_TIMES = ("tau", "tau_syn", "tau_mem")
 _LITERAL = NodeMeaning("zero", "euler")
 _LEAKY = NodeMeaning("none", "euler")
 _SINABS = NodeMeaning("subtract_multiple", "euler", drive="unit", threshold="reached", floor="threshold")
@@ -34,15 +35,16 @@ class Dialect:
 
     `neurons`: the meaning of each kind of neuron that the framework writes; others are refused. `step_s`: seconds per
     step where they are fixed. `told`: whether the file's numbers tell the step. `times`: what the file's time constants
-    count; ours are seconds. `delay_steps`: of what a weight node sends. `input_past_loop`: edges lead the input of a
-    recurrent layer to its recurrent weights, and mean its neurons. `resets`: by kind (or `recurrent`, for neurons in a
-    loop) and the reset asked for, what the framework makes of it.
+    count (`scaled`: seconds times the step, where all are shorter than a step); ours are seconds. `delay_steps`: of
+    what a weight node sends. `input_past_loop`: edges lead the input of a recurrent layer to its recurrent weights, and
+    mean its neurons. `resets`: by kind (or `recurrent`, for neurons in a loop) and the reset asked for, what the
+    framework makes of it.
     """
 
     neurons: Mapping[str, NodeMeaning]
     step_s: float | None = None
     told: bool = False
-    times: Literal["seconds", "steps"] = "seconds"
+    times: Literal["seconds", "steps", "seconds or scaled"] = "seconds"
     precision: Precision = "float32"
     loops: Loops = "neurons"
     delay_steps: int = 0
@@ -65,7 +67,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType({
     ),
     "norse": Dialect(
         {"LI": _LEAKY, "CubaLI": _LEAKY, "IF": replace(_LITERAL, drive="unit"), "LIF": _LITERAL, "CubaLIF": _LITERAL},
-        loops="edges",
+        times="seconds or scaled", loops="edges",  # Norse 1.1.0 writes dt / tau_mem_inv, older ones 1 / tau_mem_inv
     ),
     "sinabs": Dialect(
         {"IF": _SINABS, "LIF": replace(_SINABS, integration="exponential", floor="none")}, times="steps",
@@ -100,6 +102,9 @@ def read_in(
     step = _step(graph, dialect, rules, dt_s, where, notes)
     if rules.times == "steps":
         graph = _in_seconds(graph, step)
+    elif rules.times == "seconds or scaled" and _all_below(graph, step):
+        notes.append(f"all time constants are shorter than the step of {step:.4g} s: read as seconds times the step")
+        graph = _in_seconds(graph, 1 / step)
     if rules.input_past_loop:
         graph = _past_loops(graph, notes)
     nodes = {name: _meaning(graph, name, rules, reset) for name in graph.nodes}
@@ -170,13 +175,19 @@ def _step(graph: nir.NIRGraph, dialect: str, rules: Dialect, dt_s: float | None,
     return found
 
 
-def _in_seconds(graph: nir.NIRGraph, step: float) -> nir.NIRGraph:
-    """The graph with time constants and delays that count steps turned into seconds."""
+def _in_seconds(graph: nir.NIRGraph, unit: float) -> nir.NIRGraph:
+    """The graph with time constants and delays that count units of so many seconds turned into seconds."""
     nodes = {}
     for name, node in graph.nodes.items():
-        changed = {key: getattr(node, key) * step for key in ("tau", "delay") if hasattr(node, key)}
+        changed = {key: getattr(node, key) * unit for key in (*_TIMES, "delay") if hasattr(node, key)}
         nodes[name] = replace(node, **changed) if changed else node
     return nir.NIRGraph(nodes, list(graph.edges), metadata=dict(graph.metadata), type_check=False)
+
+
+def _all_below(graph: nir.NIRGraph, step: float) -> bool:
+    """Whether there are time constants, all shorter than a step."""
+    found = [getattr(node, key) for node in graph.nodes.values() for key in _TIMES if hasattr(node, key)]
+    return bool(found) and all(np.all(values < step) for values in found)
 
 
 def _past_loops(graph: nir.NIRGraph, notes: list[str]) -> nir.NIRGraph:
@@ -200,7 +211,7 @@ def _past_loops(graph: nir.NIRGraph, notes: list[str]) -> nir.NIRGraph:
 
 def _check_step(name: str, node: Any, meaning: NodeMeaning, step: float, where: str) -> None:
     """Forward Euler needs time constants of at least a step."""
-    for key in ("tau", "tau_syn", "tau_mem"):
+    for key in _TIMES:
         value = getattr(node, key, None)
         if value is not None and meaning.integration == "euler" and np.any(value < step * (1 - 1e-6)):
             raise FormatError(

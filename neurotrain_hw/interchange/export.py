@@ -13,6 +13,7 @@ from neurotrain_hw.interchange.nir_file import read_nir, write_nir
 
 FORMATS = ("nir",)
 MODEL_FILE = "model.nir"
+_RARE = ("drive", "threshold", "decided", "floor", "delay_steps")  # told only where they are not the default
 
 
 def export_run(run: str | Path, out: str | Path, *, format: str = "nir") -> Graph:
@@ -73,6 +74,7 @@ def _words(meaning: NodeMeaning) -> str:
     parts = []
     if meaning.integration != "none":
         parts.append(f"{meaning.integration}, reset {meaning.reset}")
+    parts += [f"{key} {getattr(meaning, key)}" for key in _RARE if getattr(meaning, key) != getattr(NodeMeaning(), key)]
     if meaning.quantisation is not None:
         q = meaning.quantisation
         parts.append(f"{q.bits}-bit integers, {q.sign_mode}, times {q.scale:.6g}")

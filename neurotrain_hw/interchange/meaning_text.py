@@ -49,7 +49,7 @@ def from_text(text: str, *, where: str = f"metadata.{METADATA_KEY}") -> tuple[Me
         rest = {key: document[key] for key in _OPTIONAL if key in document}
         return Meaning(_number(document["dt_s"], f"{where}.dt_s"), nodes, **rest), document["digest"]
     except ValueRangeError as error:
-        raise FormatError(error.what, where=where, need=error.need) from error
+        raise FormatError(error.what, where=f"{where} ({error.where})", need=error.need) from error
 
 
 def digest(graph: NIRGraph | Mapping[str, Any]) -> str:

@@ -77,9 +77,13 @@ def _pool(node: Any, precision: np.dtype[Any]) -> Operator:
     share = precision.type(1 / np.prod(kernel)) if type(node).__name__ == "AvgPool2d" else precision.type(1)
 
     def pool(x: Array) -> Array:
-        padded = np.pad(x, [(0, 0), (0, 0), (high, high), (wide, wide)])
-        result: Array = _windows(padded, kernel, stride, (1, 1)).sum((-2, -1), dtype=precision) * share
-        return result
+        padded = np.pad(x, [(0, 0), (0, 0), (high, high), (wide, wide)]) if high or wide else x
+        windows = _windows(padded, kernel, stride, (1, 1))
+        total: Array = windows[..., 0, 0].copy()
+        for row, column in [(i, k) for i in range(kernel[0]) for k in range(kernel[1])][1:]:
+            total += windows[..., row, column]
+        total *= share
+        return total
 
     return pool
 

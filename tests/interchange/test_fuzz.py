@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from nir_graphs import all_primitives, in_line, recurrent, tree_of
 from nir_mutations import mutate_bytes, mutate_tree
 
 from neurotrain_hw.errors import NeurotrainError
-from neurotrain_hw.interchange import Graph, hdf5, write_nir
+from neurotrain_hw.interchange import Graph, write_nir
 from neurotrain_hw.interchange.decode import decode
 from neurotrain_hw.interchange.dialects import DIALECTS, read_in
 from neurotrain_hw.interchange.hdf5 import Limits, read_tree
@@ -96,55 +94,6 @@ def test_fifty_damaged_trees():
 def test_many_damaged_trees():
     found = fuzz_trees(5 * RUNS, seed=0)
     assert found["FormatError"] > RUNS and found["run"] > RUNS // 10
-
-
-# Reads files in forks of one process that has imported h5py: the same code and limits as a process for each.
-SERVER = """
-import importlib.util, os, signal, sys, time
-spec = importlib.util.spec_from_file_location("child", sys.argv[1])
-child = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(child)
-import h5py
-for line in sys.stdin:
-    end, path, *numbers = line.rstrip("\\n").split("\\t")
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(os.open(path + ".out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        try:
-            code = child.main(path, *map(int, numbers))
-            sys.stdout.flush()
-        except BaseException:
-            code = 1
-        os._exit(code)
-    end, done = time.monotonic() + float(end), (0, 0)
-    while not done[0] and time.monotonic() < end:
-        time.sleep(0.002)
-        done = os.waitpid(pid, os.WNOHANG)
-    if not done[0]:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    print(os.waitstatus_to_exitcode(done[1]) if done[0] else "hung", flush=True)
-"""
-
-
-@pytest.fixture
-def quick_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`read_tree` with its child process forked instead of started."""
-    command = [sys.executable, "-c", SERVER, str(hdf5._CHILD)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin and server.stdout
-
-        def run(arguments: list[str], *, timeout: float, **_: Any) -> subprocess.CompletedProcess[bytes]:
-            print(timeout, *arguments[3:], sep="\t", file=server.stdin, flush=True)
-            code = server.stdout.readline().strip()
-            if code == "hung":
-                raise subprocess.TimeoutExpired(arguments, timeout)
-            return subprocess.CompletedProcess(arguments, int(code), Path(arguments[3] + ".out").read_bytes(), b"")
-
-        monkeypatch.setattr(hdf5.subprocess, "run", run)
-        yield
-        server.stdin.close()
 
 
 def fuzz_files(folder: Path, runs: int, seed: int) -> dict[str, int]:

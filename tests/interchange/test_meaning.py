@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import nir
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.interchange.meaning import Drive, Integration, Reset
 from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
 
 
@@ -50,12 +52,26 @@ def test_impossible_quantisations_are_refused(arguments):
 
 @given(
     dt_s=st.floats(1e-6, 1.0),
-    reset=st.sampled_from(["zero", "subtract", "zero_delayed", "subtract_delayed", "none"]),
-    integration=st.sampled_from(["none", "euler", "exponential"]),
+    reset=st.sampled_from(get_args(Reset)),
+    integration=st.sampled_from(get_args(Integration)),
     quantisation=st.none() | st.builds(Quantisation, st.integers(1, 16), st.floats(1e-6, 1e3)),
+    rest=st.fixed_dictionaries(
+        {},
+        optional={
+            "drive": st.sampled_from(get_args(Drive)),
+            "threshold": st.sampled_from(["above", "reached"]),
+            "decided": st.sampled_from(["after", "before"]),
+            "floor": st.sampled_from(["none", "threshold"]),
+            "delay_steps": st.integers(0, 9),
+        },
+    ),
+    whole=st.fixed_dictionaries(
+        {},
+        optional={"precision": st.sampled_from(["float32", "float64"]), "loops": st.sampled_from(["neurons", "edges"])},
+    ),
 )
-def test_the_text_says_it_all(dt_s, reset, integration, quantisation):
-    meaning = Meaning(dt_s, {"a": NodeMeaning(reset, integration, quantisation), "b/ü": NodeMeaning()})
+def test_the_text_says_it_all(dt_s, reset, integration, quantisation, rest, whole):
+    meaning = Meaning(dt_s, {"a": NodeMeaning(reset, integration, quantisation, **rest), "b/ü": NodeMeaning()}, **whole)
     back, mark = from_text(to_text(meaning, digest="abc"))
     assert back == meaning and mark == "abc"
 
@@ -100,6 +116,11 @@ def test_the_digest_sees_every_standard_field_and_nothing_else():
         ({"nodes": {"a": {"quantisation": {"bits": 8.5, "scale": 1, "sign_mode": "mixed"}}}}, "bits"),
         ({"nodes": {"a": {"quantisation": {"bits": 8}}}}, "scale"),
         ({"surprise": 1}, "surprise"),
+        ({"precision": "float16"}, "float16"),
+        ({"loops": None}, "loops"),
+        ({"nodes": {"a": {"delay_steps": -1}}}, "delay_steps"),
+        ({"nodes": {"a": {"delay_steps": 1.5}}}, "delay_steps"),
+        ({"nodes": {"a": {"drive": ["unit"]}}}, "drive"),
     ],
 )
 def test_a_malformed_document_names_the_key(change, named):

@@ -8,9 +8,10 @@ import pytest
 from graphs import chain, lif
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nir_graphs import all_primitives
 
 from neurotrain_hw.errors import DataUnavailableError, UnknownNameError, UnsupportedError, ValueRangeError
-from neurotrain_hw.interchange import Graph, Meaning, read_nir, write_nir
+from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, read_nir, write_nir
 
 
 def same(a: Graph, b: Graph) -> bool:
@@ -79,6 +80,26 @@ def test_a_dialect_that_is_asked_for_goes_before_the_metadata(tmp_path):
     assert "set aside" in graph.notes[0]
 
 
+def test_all_primitives_come_back_from_our_own_file_with_their_meaning(tmp_path):
+    network = all_primitives()
+    for name in ("Conv1d", "Flatten"):  # whose shapes nir's own strict reading gets wrong
+        for end in (name, f"{name}.in", f"{name}.out"):
+            del network.nodes[end]
+    network.edges = [edge for edge in network.edges if edge[0] in network.nodes and edge[1] in network.nodes]
+    late = NodeMeaning("subtract_multiple", "exponential", drive="unit", decided="before", floor="threshold")
+    meaning = Meaning(0.5, {"LIF": late, "Conv2d": NodeMeaning(delay_steps=2)}, "float64", "edges")
+    write_nir(tmp_path / "x.nir", Graph(network, meaning))
+    back = read_nir(tmp_path / "x.nir")
+    assert back.dialect == "neurotrain-hw" and back.meaning == meaning and back.notes == ()
+    assert back.nodes.keys() == network.nodes.keys()
+
+
+def test_a_reset_that_the_file_says_itself_cannot_be_another(tmp_path):
+    write_nir(tmp_path / "x.nir", chain([3, 2]))
+    with pytest.raises(ValueRangeError, match="says itself"):
+        read_nir(tmp_path / "x.nir", reset="subtract")
+
+
 def test_names_that_hdf5_cannot_hold_are_refused(tmp_path):
     network = nir.NIRGraph(
         {"input": nir.Input(np.array([2])), "a/b": lif(2), "output": nir.Output(np.array([2]))},
@@ -98,6 +119,8 @@ def test_names_that_hdf5_cannot_hold_are_refused(tmp_path):
         ({"dialect": "snntorch", "dt_s": 1e-3}, ValueRangeError, "fixed step"),
         ({"dialect": "nir", "dt_s": 1.0}, Exception, "shorter than the step"),
         ({"dt_s": 5.0}, ValueRangeError, "the file says"),
+        ({"dialect": "norse"}, ValueRangeError, "norse needs the length of a step"),
+        ({"dialect": "nir", "dt_s": 1e-3, "reset": "subtrct"}, UnknownNameError, "Did you mean subtract"),
     ],
 )
 def test_dialects_and_steps_that_do_not_fit(tmp_path, arguments, error, words):

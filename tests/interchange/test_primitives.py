@@ -7,7 +7,7 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
-from nir_graphs import NODES, all_primitives, in_line, ones, recurrent, tree_of
+from nir_graphs import LIF4, NODES, all_primitives, in_line, ones, recurrent, tree_of
 
 from neurotrain_hw.chips import load_chip
 from neurotrain_hw.compiler import compile_graph
@@ -69,9 +69,6 @@ def decoded(graph: nir.NIRGraph, **fields: Any) -> tuple[nir.NIRGraph, tuple[str
             tree["nodes"][node][field] = value if isinstance(value, str) else np.asarray(value)
     found = decode({"node": tree}, where="x.nir")
     return found.graph, found.notes
-
-
-LIF4 = nir.LIF(ones(4), ones(4), ones(4), ones(4))
 
 
 @pytest.mark.parametrize(

@@ -243,13 +243,23 @@ MODES = {
     "zero": {"reset": "zero", "threshold": "above", "floor": "none"},
     "sub": {"reset": "subtract", "threshold": "above", "floor": "none"},
     "spyx": {"reset": "subtract_delayed", "threshold": "above", "floor": "none", "decided": "before"},
+    "leaky09": {"reset": "subtract_pending", "threshold": "above", "floor": "none"},
 }
 
 
 def cnn(shared: Path, mode: str) -> Graph:
     """The network that Sinabs wrote, its neurons those of a platform."""
     graph = read_nir(shared / "data/nir/cnn_sinabs_nmnist/cnn_sinabs.nir", dialect="sinabs")
+    if mode == "leaky09":  # what snnTorch 1.0.0 makes of an IF when it reads one
+        nodes = {name: leaky(node) if isinstance(node, nir.IF) else node for name, node in graph.nodes.items()}
+        graph = replace(graph, nir=nir.NIRGraph(nodes, list(graph.edges), type_check=False))
     return with_neurons(graph, **MODES[mode])
+
+
+def leaky(node: Any) -> Any:
+    """An IF with beta 0.9, for steps of 1 ms."""
+    tau = np.full(node.r.shape, 0.01)
+    return nir.LIF(tau, node.r, np.zeros_like(tau), node.v_threshold, node.v_reset)
 
 
 @pytest.mark.parametrize("mode", ["zero", "multi"])
@@ -267,7 +277,7 @@ def test_the_first_layer_of_the_cnn_on_two_digits(shared, mode):
 
 
 def frames(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    """N-MNIST recordings as spikes (T, 2, 34, 34) in bins of 1 ms from the first event; 5 bytes an event."""
+    """N-MNIST recordings as spikes (T, 2, 34, 34) in whole bins of 1 ms from the first event; 5 bytes an event."""
     found = {}
     with tarfile.open(path) as archive:
         for member in archive:
@@ -280,12 +290,15 @@ def frames(path: Path, names: list[str]) -> dict[str, np.ndarray]:
             bins = (time_us - time_us[0]) // 1000
             x = np.zeros((int(bins.max()) + 1, 2, 34, 34), np.uint8)
             np.add.at(x, (bins, event[:, 2] >> 7, event[:, 1], event[:, 0]), 1)
-            found[name] = x
+            found[name] = x[:-1]
     return found
 
 
 def cnn_counts(shared: Path, mode: str, samples: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Output spikes of test recordings, as counted here and as stored, and their labels."""
+    """Output spikes of test recordings, as counted here and as stored, and their labels.
+
+    In float64: in float32, one of the 1,000 counts of `multi` and two of `leaky09` are off by one, where sums round.
+    """
     folder = shared / "data/nir/cnn_sinabs_nmnist"
     table = np.loadtxt(folder / "test100.txt", dtype=int, comments="#")[samples]
     found = frames(folder / "nmnist_test100_bs2.tar.xz", [str(k) for k in table[:, 0]])
@@ -293,7 +306,7 @@ def cnn_counts(shared: Path, mode: str, samples: slice) -> tuple[np.ndarray, np.
     x = np.zeros((max(steps), len(table), 2, 34, 34), np.uint8)
     for k, name in enumerate(table[:, 0]):
         x[: steps[k], k] = found[str(name)]
-    sent = run_graph(cnn(shared, mode), x, record=["12"], states=False).sent["12"]
+    sent = run_graph(cnn(shared, mode), x, record=["12"], states=False, precision="float64").sent["12"]
     counts = np.array([sent[:n, k].sum(0) for k, n in enumerate(steps)])
     stored = np.load(folder / "output_spike_counts.npz", allow_pickle=False)[f"test_{mode}"][samples]
     return counts, stored, table[:, 1]
@@ -305,7 +318,7 @@ def test_output_counts_of_the_cnn_on_one_recording(shared):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "right"), [("zero", 100), ("multi", 96), ("sub", 97), ("spyx", 97)])
+@pytest.mark.parametrize(("mode", "right"), [("zero", 100), ("multi", 96), ("sub", 97), ("spyx", 97), ("leaky09", 97)])
 def test_output_counts_of_the_cnn_on_100_recordings(shared, mode, right):
     correct = 0
     for start in range(0, 100, 20):
