@@ -117,10 +117,10 @@ def learner(
         start = "readout" if control else "random"
         rule = tuned(load_rule(name), SETTINGS[name])
         program = build_program(network, rule, readout, load_chip("loihi2"), seed=seed, start=start)
-        levels = target_levels(network, readout)
+        levels, told = target_levels(network, readout), _told(name, kind)
         if kind == "twin":
-            return teach_twin(program, levels, data, epochs=epochs, seed=seed)
-        return teach(program, levels, data, epochs=epochs, seed=seed, checkpoint=checkpoint, progress=_told(name, kind))
+            return teach_twin(program, levels, data, epochs=epochs, seed=seed, progress=told)
+        return teach(program, levels, data, epochs=epochs, seed=seed, checkpoint=checkpoint, progress=told)
 
     return learn
 

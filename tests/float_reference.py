@@ -44,7 +44,7 @@ class FloatReference:
 
     def neurons(self, p, t, sent, error, third):
         s, one = self.state[p.name], {k: p.parameter(k).astype(float) for k in p.parameters}
-        arriving = {"current": np.zeros(p.n), "signal": np.zeros(p.n)}
+        arriving = {"current": np.zeros(p.n), "signal": np.zeros(p.n), "none": np.zeros(p.n)}
         for c in self.program.connections:
             if c.post == p.name:
                 arriving[c.port] = arriving[c.port] + self.due[c.name]
@@ -58,12 +58,18 @@ class FloatReference:
         spike = v > theta
         sent[p.name] = spike.astype(float)
         if m is not None:
+            s["z"] = s["z"] * (4096 - m.trace_decay) / 4096 + spike * m.trace_impulse
+            filtered = s["z"] / 2**m.trace_shift
             if m.signal == "error":
-                s["z"] = s["z"] * (4096 - m.trace_decay) / 4096 + spike * m.trace_impulse
-                signal = error[p.name] = sent[m.target] - s["z"] / 2**m.trace_shift
+                signal = sent[m.target] - filtered
+                error[p.name] = np.trunc(np.clip(signal, -1, 1)) if m.error_sent == "sign" else signal
+            elif m.signal == "reward":
+                signal = np.full(p.n, sent[m.target][0] / 2**m.signal_shift)
             else:
                 signal = arriving["signal"] / 2**m.signal_shift
-            third[p.name] = signal * (np.abs(v - theta) <= m.psi_halfwidth) if m.psi == "box" else signal
+            formed = signal * (np.abs(v - theta) <= m.psi_halfwidth) if m.psi == "box" else signal
+            halves = [np.maximum(formed, 0), np.maximum(-formed, 0)]
+            third[p.name] = [filtered, *halves] if m.beside == "trace" else [*halves, np.zeros(p.n)]
         s["v"] = np.where(spike, 0.0, v)
 
 
@@ -82,8 +88,7 @@ class Engine:
             keep = math.exp(-1 / tau) if tau else 0.0
             self.trace[k] = self.trace[k] * keep + impulse * (pre if k[0] == "x" else post)
         if self.rule.kind == "3f":
-            form = np.zeros(len(post)) if third is None else third
-            self.trace |= {"y1": np.maximum(form, 0), "y2": np.maximum(-form, 0), "y3": np.zeros(len(post))}
+            self.trace |= dict(zip(("y1", "y2", "y3"), third or [np.zeros(len(post))] * 3, strict=True))
         dw, dt = (self.sum(text, t, w, pre, post) for text in (self.rule.dw, self.rule.dt))
         w[:] = np.clip(w + dw, *self.range)
         self.tag += dt

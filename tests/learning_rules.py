@@ -8,8 +8,8 @@ from neurotrain_hw.rules import load_rule
 
 _BOX = {"psi_halfwidth_of_threshold": 1.0, "signal_shift": 7, "feedback_weight_max": 64}
 
-DRTP = replace(load_rule("drtp"), defaults=_BOX)
-DECOLLE = replace(load_rule("decolle"), defaults=_BOX | {"local_vth": 1408, "local_weight_exp": 1})
+DRTP, ETLP, SIGN, ADAPTIVE = (load_rule(name) for name in ("drtp", "etlp", "sign-dfa", "eprop-adaptive"))
+DECOLLE = replace(load_rule("decolle"), defaults={**load_rule("decolle").defaults, "local_vth": 1408})
 
 GOODNESS = replace(load_rule("forward-forward"), defaults=_BOX)
-SYMMETRIC = replace(load_rule("ottt"), defaults=_BOX)
+SYMMETRIC = load_rule("ottt")

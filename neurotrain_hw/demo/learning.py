@@ -13,7 +13,7 @@ from neurotrain_hw.chips import load_chip
 from neurotrain_hw.data import Splits, load_dataset
 from neurotrain_hw.demo.chip import histogram, program_path
 from neurotrain_hw.demo.training import count
-from neurotrain_hw.learn.settings import CONTROLS
+from neurotrain_hw.learn.tuned import CONTROLS
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, Start, TrainedHidden, build_program, lessons, teach
 from neurotrain_hw.onchip.network import target_levels
 from neurotrain_hw.onchip.updates import layer_updates

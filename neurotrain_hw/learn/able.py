@@ -9,16 +9,19 @@ from neurotrain_hw.audit.verdict import Result, Row
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.errors import NeurotrainError, NotOnThisChipError, UnsupportedError
 from neurotrain_hw.learn.settings import READOUT_RULE
-from neurotrain_hw.learn.tuned import load_tuned
 from neurotrain_hw.onchip import OnChipNetwork, build_program
 from neurotrain_hw.rules import Rule, load_rule, rule_names
 
 _ROOMY = "loihi2"
+_ELSEWHERE = {
+    "unsupervised": "`neurotrain_hw.onchip.teach_winners` teaches such rules without labels",
+    "reinforcement": "`neurotrain_hw.onchip.teach_by_reward` teaches such rules",
+}
 _WORDS = {
     "none": "it learns without a teacher: no signal tells its neurons what is wanted",
     "error": "its signal is the neuron's own error, which only the readout has",
     "injected": "its teacher is a current into the neuron, which this network does not send",
-    "reward": "its signal is a reward, and no network here forms one",
+    "reward": "its signal is one reward for all neurons, and this command teaches with labels",
     "backpropagated": "its signal is the exact gradient, which goes backward through layers and time",
 }
 
@@ -29,14 +32,14 @@ def check_rule(rule: Rule) -> None:
     if reason is None:
         return
     remedy = f"Rules that can be taught: {', '.join(learners())}."
-    if rule.taxonomy.learning == "unsupervised":
-        remedy = f"From Python, `neurotrain_hw.onchip.teach_winners` teaches such rules without labels. {remedy}"
+    if rule.taxonomy.learning in _ELSEWHERE:
+        remedy = f"From Python, {_ELSEWHERE[rule.taxonomy.learning]}. {remedy}"
     raise UnsupportedError(reason, where=f"rule '{rule.name}'", remedy=remedy)
 
 
 def learners() -> list[str]:
     """The rules of the library that can be taught."""
-    return [name for name in rule_names() if _obstacle(load_tuned(name)) is None]
+    return [name for name in rule_names() if _obstacle(load_rule(name)) is None]
 
 
 def check_engine(rules: Sequence[Rule], chip: Chip) -> None:

@@ -14,7 +14,7 @@ from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.energy import estimate, proxy
 from neurotrain_hw.learn.able import engine_failures
 from neurotrain_hw.learn.lessons import Kind, Teacher
-from neurotrain_hw.learn.tuned import is_untuned, tuning_of
+from neurotrain_hw.learn.tuned import is_untuned
 from neurotrain_hw.memory import memory_map
 from neurotrain_hw.onchip import curve, spread
 from neurotrain_hw.onchip.updates import LayerUpdates
@@ -97,8 +97,6 @@ def _warnings(
     chip = teacher.chip
     for need in engine_failures(teacher.rules, chip):
         yield f"{chip.name} itself could not run this: {need.requirement}: {need.reason}."
-    if tuning_of(teacher.settings.rule) is not None:
-        yield f"{teacher.rules[0].name} is taught with constants chosen on digits, not with those of the library."
     if is_untuned(teacher.settings.rule):
         yield f"{teacher.rules[0].name} is taught with the library's constants, which were chosen for no network."
     if chip.text("learning.rule_family") != "sum-of-products":

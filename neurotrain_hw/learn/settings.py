@@ -9,7 +9,7 @@ from typing import Any, get_args
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.data import Splits, dataset_names
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
-from neurotrain_hw.learn.tuned import load_tuned, tuning_of
+from neurotrain_hw.learn.tuned import CONTROLS, network_constants
 from neurotrain_hw.memory import parse_size, with_budget
 from neurotrain_hw.onchip import OnChipNetwork, Start
 from neurotrain_hw.program import WeightRounding
@@ -18,15 +18,6 @@ from neurotrain_hw.rules import Rule, load_rule
 READOUT_RULE = "delta"
 EPOCHS, HIDDEN = {"digits": 15, "mnist": 8}, {"digits": 128, "mnist": 256}
 """Where nothing else is said."""
-
-NETWORKS: Mapping[str, Mapping[str, float]] = {"digits": {}, "mnist": {"weight_exp": 1, "hidden_spread": 56.0}}
-"""Constants of the neurons, chosen on validation samples: 784 inputs bring about five times the spikes of 64."""
-
-CONTROLS: Mapping[str, Mapping[str, float]] = {
-    "digits": {"dv": 205, "output_vth": 4096, "hidden_spread": 96.0},
-    "mnist": {"dv": 205, "hidden_spread": 42.0, "output_vth": 4096},
-}
-"""What suits random hidden weights that stay best, chosen on validation samples: each control at its own best."""
 
 ROUNDINGS = get_args(WeightRounding)
 _GROWS = ("seeds", "control", "twin")
@@ -85,8 +76,8 @@ class LearnSettings:
         return chip if self.budget is None else with_budget(chip, parse_size(self.budget))
 
     def load_rules(self) -> tuple[Rule, Rule]:
-        """The rule of the hidden layer, with the constants that it is taught with, and that of the readout."""
-        return load_tuned(self.rule), load_rule(READOUT_RULE)
+        """The rule of the hidden layer and that of the readout."""
+        return load_rule(self.rule), load_rule(READOUT_RULE)
 
     def document(self) -> dict[str, Any]:
         """As learn.json holds it: the numbers, and the rules as they were."""
@@ -104,9 +95,8 @@ def network_for(settings: LearnSettings, rule: Rule, data: Splits, start: Start)
     `hidden_spread`), as it was tuned with them.
     """
     names = {f.name for f in fields(OnChipNetwork)} - {"inputs", "hidden", "outputs", "steps"}
-    learns: dict[str, Any] = {**NETWORKS[settings.dataset], **{k: v for k, v in rule.defaults.items() if k in names}}
-    if settings.dataset == "digits" and (tuning := tuning_of(settings.rule)) is not None:
-        learns |= tuning.network
+    learns: dict[str, Any] = network_constants(settings.rule, settings.dataset)
+    learns |= {k: v for k, v in rule.defaults.items() if k in names}
     own = CONTROLS[settings.dataset] if start == "readout" else learns
     hidden = settings.hidden or HIDDEN[settings.dataset]
     return replace(OnChipNetwork(data.inputs, hidden, data.classes), **own)

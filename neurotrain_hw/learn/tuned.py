@@ -1,71 +1,34 @@
-"""Constants with which rules of the library are taught, chosen on digits' validation samples, seed 0.
-
-The library states a rule as its source does; at which rate it learns in integers, and from how strong a signal, is a
-matter of the network. A rule that is not here, and a rule file of the user's, is taught as it stands.
-"""
+"""What was chosen on validation samples, seed 0, for the networks in which rules of the library are taught."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
-from neurotrain_hw.rules import Rule, load_rule, rule_names
-from neurotrain_hw.rules.language import parse_sum
-from neurotrain_hw.rules.rule import Trace
+from neurotrain_hw.rules import rule_names
 
-
-@dataclass(frozen=True)
-class Tuning:
-    """What replaces the library's `dw`, pre trace and constants; `without`: traces that the rule then reads no more.
-
-    `network`: constants of the neurons (fields of `OnChipNetwork`), for digits alone.
-    """
-
-    dw: str
-    trace: Trace
-    without: tuple[str, ...] = ()
-    constants: Mapping[str, float] = field(default_factory=dict)
-    network: Mapping[str, float] = field(default_factory=dict)
-
-
-_EVERY = "2^-7*u0*x1*y1 - 2^-7*u0*x1*y2"
-_FED_BACK = {"psi_halfwidth_of_threshold": 1.0, "signal_shift": 7, "feedback_weight_max": 64}
-TUNINGS: Mapping[str, Tuning] = {
-    "eprop": Tuning(_EVERY, Trace(1, 6), constants=_FED_BACK | {"signal_shift": 8}),
-    "ottt": Tuning(_EVERY, Trace(4, 1.4427), constants=_FED_BACK | {"signal_shift": 8}),
-    "decolle": Tuning(
-        _EVERY, Trace(1, 6), ("x2",),
-        _FED_BACK | {"feedback_weight_max": 128, "local_vth": 2816, "local_weight_exp": 1},
-    ),
-    "drtp": Tuning(
-        "2^-7*u5*x1*y1 - 2^-7*u5*x1*y2", Trace(1, 6), constants=_FED_BACK,
-        network={"dv": 205, "output_vth": 4096, "hidden_spread": 96.0},
-    ),
+_STILL: Mapping[str, float] = {"dv": 205, "output_vth": 4096, "hidden_spread": 96.0}
+_RULES: Mapping[str, Mapping[str, float]] = {
+    "dfa": {}, "eprop-random": {}, "eprop": {}, "eprop-adaptive": {}, "sign-dfa": {}, "decolle": {}, "ottt": {},
+    "drtp": _STILL, "etlp": _STILL,
 }  # fmt: skip
+"""Rules whose constants in the library were chosen on digits, and what their networks have of their own there."""
+
+NETWORKS: Mapping[str, Mapping[str, float]] = {"digits": {}, "mnist": {"weight_exp": 1, "hidden_spread": 56.0}}
+"""Constants of neurons and weights: 784 inputs bring about five times the spikes of 64."""
+
+CONTROLS: Mapping[str, Mapping[str, float]] = {
+    "digits": _STILL,
+    "mnist": {"dv": 205, "hidden_spread": 42.0, "output_vth": 4096},
+}
+"""What suits random hidden weights that stay best: each control at its own best."""
 
 
-AS_THEY_STAND = ("eprop-random", "dfa")
-"""Rules whose constants in the library were chosen on digits' validation samples."""
+def network_constants(rule: str, dataset: str) -> dict[str, float]:
+    """Fields of `OnChipNetwork` for a rule (name or file) on a dataset."""
+    own = _RULES.get(rule, {}) if dataset == "digits" and rule in rule_names() else {}
+    return {**NETWORKS[dataset], **own}
 
 
-def load_tuned(name_or_path: str) -> Rule:
-    """A rule as it is taught: one of the library with its constants here, one from a file as it stands."""
-    rule, tuning = load_rule(name_or_path), tuning_of(name_or_path)
-    if tuning is None:
-        return rule
-    return replace(
-        rule, dw=parse_sum(tuning.dw),
-        traces={k: v for k, v in rule.traces.items() if k not in tuning.without} | {"x1": tuning.trace},
-        sampling={k: v for k, v in rule.sampling.items() if k not in tuning.without},
-        defaults={**rule.defaults, **tuning.constants},
-    )  # fmt: skip
-
-
-def is_untuned(name_or_path: str) -> bool:
+def is_untuned(rule: str) -> bool:
     """Whether it is a rule of the library whose constants were chosen for no network."""
-    return name_or_path in rule_names() and name_or_path not in (*TUNINGS, *AS_THEY_STAND)
-
-
-def tuning_of(name_or_path: str) -> Tuning | None:
-    """What is tuned of a rule; None for one that is taught as it stands."""
-    return TUNINGS.get(name_or_path) if name_or_path in rule_names() else None
+    return rule in rule_names() and rule not in _RULES

@@ -16,11 +16,19 @@ from neurotrain_hw.onchip.protocol import (
     teach_twin,
     twin_accuracy,
 )
+from neurotrain_hw.onchip.reward import (
+    RewardLesson,
+    RewardNetwork,
+    build_rewarded,
+    teach_by_reward,
+    teach_twin_by_reward,
+)
 from neurotrain_hw.onchip.twin import FloatTwin
 from neurotrain_hw.onchip.winners import WinnerLesson, WinnerNetwork, build_winners, teach_winners
 
 __all__ = [
-    "FloatTwin", "Lesson", "OnChipNetwork", "Spread", "Start", "Stream", "TrainedHidden", "TwinLesson", "WinnerLesson",
-    "WinnerNetwork", "accuracy", "build_program", "build_winners", "curve", "learning_program", "lessons", "signals",
-    "spread", "target_levels", "teach", "teach_twin", "teach_winners", "twin_accuracy",
+    "FloatTwin", "Lesson", "OnChipNetwork", "RewardLesson", "RewardNetwork", "Spread", "Start", "Stream",
+    "TrainedHidden", "TwinLesson", "WinnerLesson", "WinnerNetwork", "accuracy", "build_program", "build_rewarded",
+    "build_winners", "curve", "learning_program", "lessons", "signals", "spread", "target_levels", "teach",
+    "teach_by_reward", "teach_twin", "teach_twin_by_reward", "teach_winners", "twin_accuracy",
 ]  # fmt: skip

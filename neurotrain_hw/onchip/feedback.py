@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
-from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population
+from neurotrain_hw.program import Arithmetic, Connection, Modulator, Plasticity, Population
 from neurotrain_hw.rules import Rule
 from neurotrain_hw.rules.terms import Signal
 
@@ -20,6 +20,7 @@ class Place:
 
     `feedback`: fixed random weights int32 (n_hidden, n_out), on the grid of mixed 8-bit weights. `theta`: threshold of
     the hidden neurons in membrane units. `steps`: T steps per sample. `error`: the modulator of the output neurons.
+    `readout`: how a second readout would learn, which only adaptive feedback has.
     """
 
     rule: Rule
@@ -29,15 +30,20 @@ class Place:
     dv: int
     error: Modulator
     arithmetic: Arithmetic
+    readout: Plasticity
 
 
 @dataclass(frozen=True, eq=False)
 class SignalPath:
-    """The modulator of the hidden neurons, and what the program needs beside it."""
+    """The modulator of the hidden neurons, and what the program needs beside it.
+
+    `error`: the modulator of the output neurons, where it is not as it was.
+    """
 
     modulator: Modulator | None
     populations: tuple[Population, ...] = ()
     connections: tuple[Connection, ...] = ()
+    error: Modulator | None = None
 
 
 def signal_path(place: Place) -> SignalPath:
@@ -80,6 +86,26 @@ def _output_error(place: Place) -> SignalPath:
     return SignalPath(_gated(place), connections=(_to_hidden("out", place.feedback, "error"),))
 
 
+def _error_signs(place: Place) -> SignalPath:
+    """The signs of the output neurons' errors, through fixed random weights: sums alone."""
+    feedback = _to_hidden("out", place.feedback, "error")
+    return SignalPath(_gated(place), connections=(feedback,), error=replace(place.error, error_sent="sign"))
+
+
+def _learned_backward(place: Place) -> SignalPath:
+    """The errors of the output neurons, through a second readout read backward.
+
+    It delivers nothing, starts from random weights where the readout starts from 0, and learns by the same rule from
+    the same errors, so that the two come to differ by what is left of the start.
+    """
+    mirror = Connection(
+        "mirror", "dense", "hidden", "out", place.feedback.T.astype(np.int16), sign_mode="mixed", port="none",
+        plasticity=place.readout,
+    )  # fmt: skip
+    feedback = replace(_to_hidden("out", np.zeros_like(place.feedback), "error"), transpose_of="mirror")
+    return SignalPath(_gated(place), connections=(mirror, feedback))
+
+
 def _readout_backward(place: Place) -> SignalPath:
     """The errors of the output neurons, through the readout's own weights as they stand, read backward."""
     feedback = replace(_to_hidden("out", np.zeros_like(place.feedback), "error"), transpose_of="hidden-out")
@@ -114,7 +140,9 @@ def _local_readout(place: Place) -> SignalPath:
 
 _PATHS: Mapping[Signal, Callable[[Place], SignalPath]] = {
     "error-random": _output_error,
+    "error-sign": _error_signs,
     "error-symmetric": _readout_backward,
+    "error-adaptive": _learned_backward,
     "target-projection": _target,
     "layer-local": _local_readout,
 }

@@ -112,13 +112,16 @@ def build_program(
         scale = int(rule_number(hidden_rule, "feedback_weight_max"))
         feedback = _even(rng.uniform(-scale, scale + 1, (network.hidden, network.outputs)))
         theta = float(np.mean(hidden.vth)) * 64
-        path = signal_path(Place(hidden_rule, feedback, theta, network.steps, network.dv, error, arithmetic))
+        path = signal_path(
+            Place(hidden_rule, feedback, theta, network.steps, network.dv, error, arithmetic,
+                  plasticity(readout_rule, 4 * seed + 200_001))
+        )  # fmt: skip
     populations = (
         Population("in", "input", (network.inputs,)),
         Population("target", "input", (network.outputs,)),
         _lif("hidden", hidden.vth, hidden.dv, network.steps, 1, path.modulator, arithmetic),
         _lif("out", _all(network.outputs, network.output_vth), _all(network.outputs, network.dv), network.steps, 2,
-             error, arithmetic),
+             path.error or error, arithmetic),
         *path.populations,
     )  # fmt: skip
     connections = (

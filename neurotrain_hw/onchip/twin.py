@@ -34,8 +34,8 @@ class FloatTwin:
         self.step, self._state = 0, np.zeros((STATES, self._tables.neurons.shape[1]))
         self._x, self._y, self._tags = (np.zeros(n) for n in self._tables.sizes)
 
-    def learn(self, inputs: Mapping[str, EventStream], *, steps: int) -> None:
-        """Run `steps` more steps and learn; streams start at the first of them."""
+    def learn(self, inputs: Mapping[str, EventStream], *, steps: int) -> F64:
+        """Run `steps` more steps and learn; streams start at the first of them. Output spikes, float64 (n_out,)."""
         dense = np.zeros((steps, sum(self.program.population(name).n for name in self.program.inputs)), np.float32)
         at = 0
         for name in self.program.inputs:
@@ -44,7 +44,7 @@ class FloatTwin:
                 shown = inputs[name].dense()[:steps]
                 dense[: len(shown), at : at + n] = shown
             at += n
-        self._run(dense, True)
+        return self._run(dense, True)
 
     def counts(self, samples: npt.NDArray[np.generic], *, skip: int) -> F64:
         """Output spikes of samples (N, T, n) with the weights as they stand, each from rest: float64 (N, n_out).

@@ -9,9 +9,11 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 """Divisors are never 0, so none is checked."""
 
 P_FIRST, P_N, P_INPUT, P_INTERVAL, P_OFFSET, P_REACHED, P_SUBTRACT, P_SIGNAL, P_PSI, P_TARGET = range(10)
-P_COLUMNS = 10
-"""A population: place of its first neuron, size, and so on; P_SIGNAL one of the numbers below, 0 for none."""
-FEEDBACK, ERROR = 1, 2
+P_SENDS_SIGN, P_TRACE = 10, 11
+P_COLUMNS = 12
+"""A population: place of its first neuron, size, and so on; P_SIGNAL one of the numbers below, 0 for none.
+P_SENDS_SIGN: its error leaves as a sign; P_TRACE: y1 is its trace, and the halves of the third factor y2 and y3."""
+FEEDBACK, ERROR, REWARD = 1, 2, 3
 
 F_HALFWIDTH, F_SIGNAL_SCALE, F_KEEP, F_IMPULSE, F_TRACE_SCALE = range(5)
 F_COLUMNS = 5
@@ -27,7 +29,9 @@ STATES = 10
 C_PRE, C_POST, C_WEIGHTS, C_TO_SIGNAL, C_FROM_ERROR, C_RULE, C_BACKWARD = range(7)
 C_COLUMNS = 7
 """A connection: populations, place of its first weight (laid out n_pre x n_post), ports, rule or -1.
-C_BACKWARD: the weights are another connection's, laid out n_post x n_pre."""
+C_BACKWARD: the weights are another connection's, laid out n_post x n_pre. C_TO_SIGNAL: TO_SIGNAL or TO_NOTHING, 0 for
+the current."""
+TO_SIGNAL, TO_NOTHING = 1, 2
 
 R_CONNECTION, R_X, R_Y, R_TAGS, R_THREE, R_GROUPS, R_GROUP_COUNT, R_PLAIN, R_HAS_T = range(9)
 R_COLUMNS = 9
@@ -89,16 +93,24 @@ def _neurons(pops, reals, neurons, state, p, step):
         theta = neurons[N_THETA, i]
         spike = v > theta or (pops[p, P_REACHED] != 0 and v == theta)
         form = 0.0
+        z = state[Z, i] * reals[p, F_KEEP] + spike * reals[p, F_IMPULSE]
+        state[Z, i] = z
         if signal == FEEDBACK:
             form = state[SIGNAL, i] * reals[p, F_SIGNAL_SCALE]
         elif signal == ERROR:
-            z = state[Z, i] * reals[p, F_KEEP] + spike * reals[p, F_IMPULSE]
-            state[Z, i] = z
             form = state[SENT, pops[pops[p, P_TARGET], P_FIRST] + i - first] - z * reals[p, F_TRACE_SCALE]
             state[E, i] = form
+            if pops[p, P_SENDS_SIGN]:  # less than the least error of the chip has no sign there
+                state[E, i] = np.sign(form) if abs(form) >= 1.0 else 0.0
+        elif signal == REWARD:
+            form = state[SENT, pops[pops[p, P_TARGET], P_FIRST]] * reals[p, F_SIGNAL_SCALE]
         if pops[p, P_PSI] == 1 and abs(v - theta) > reals[p, F_HALFWIDTH]:
             form = 0.0
-        state[Y1, i], state[Y2, i] = max(form, 0.0), max(-form, 0.0)
+        if pops[p, P_TRACE]:
+            state[Y1, i] = z * reals[p, F_TRACE_SCALE]
+            state[Y2, i], state[Y3, i] = max(form, 0.0), max(-form, 0.0)
+        else:
+            state[Y1, i], state[Y2, i] = max(form, 0.0), max(-form, 0.0)
         if spike:
             v = v - theta if pops[p, P_SUBTRACT] else 0.0
         state[U, i], state[V, i], state[SENT, i] = u, v, 1.0 if spike else 0.0
@@ -108,6 +120,8 @@ def _neurons(pops, reals, neurons, state, p, step):
 @compiled
 def _propagate(pops, state, conns, scales, weights, c):
     """What a connection carries to the next step."""
+    if conns[c, C_TO_SIGNAL] == TO_NOTHING:
+        return
     pre, post = pops[conns[c, C_PRE]], pops[conns[c, C_POST]]
     row, into = E if conns[c, C_FROM_ERROR] else SENT, SIGNAL if conns[c, C_TO_SIGNAL] else CURRENT
     n, first = post[P_N], post[P_FIRST]

@@ -62,14 +62,15 @@ def tables_of(program: Program, rate: float) -> Tables:
     connections, scales, weights, at, plastic = [], [], [np.zeros(0)], 0, []
     places: dict[str, int] = {}
     for number, c in enumerate(program.connections):
-        if c.kind != "dense" or c.port in ("imag", "none") or c.signs_only:
+        if c.kind != "dense" or c.port == "imag" or c.signs_only:
             raise UnsupportedError(
                 "the float twin has no such synapses", where=f"connection '{c.name}'",
                 need="dense connections of LIF neurons",
             )  # fmt: skip
         rule = -1 if c.plasticity is None else rules.add(c, c.plasticity, number)
         places[c.name] = at
-        connections.append([index[c.pre], index[c.post], at, c.port == "signal", c.pre_port == "error", rule, 0])
+        to = {"signal": k.TO_SIGNAL, "none": k.TO_NOTHING}.get(c.port, 0)
+        connections.append([index[c.pre], index[c.post], at, to, c.pre_port == "error", rule, 0])
         scales.append(2.0**c.weight_exp)
         if c.transpose_of is not None:
             continue
@@ -94,25 +95,33 @@ def tables_of(program: Program, rate: float) -> Tables:
 def _population(p: Population, first: int, index: dict[str, int]) -> tuple[list[int], list[float]]:
     m = p.modulator
     known = m is None or (
-        m.signal in ("error", "feedback") and m.psi in ("none", "box") and m.beside == "nothing"
-        and (m.output, m.error_step, m.error_sent) == ("spikes", 1, "value")
+        m.signal in ("error", "feedback", "reward") and m.psi in ("none", "box") and m.beside in ("nothing", "trace")
+        and (m.output, m.error_step) == ("spikes", 1)
     )  # fmt: skip
     if p.kind not in ("input", "lif", "lif_reset") or not known:
         raise UnsupportedError(
             f"the float twin has no {p.kind} with this modulator", where=f"population '{p.name}'",
-            need="input, lif or lif_reset; signal 'error' or 'feedback'; psi 'none' or 'box'",
+            need="input, lif or lif_reset; signal 'error', 'feedback' or 'reward'; psi 'none' or 'box'; beside"
+                 " 'nothing' or 'trace'",
         )  # fmt: skip
     reset = [int(p.parameter(f"reset_{part}")[0]) if p.kind == "lif_reset" else 0 for part in ("interval", "offset")]
     how = p.arithmetic
     row = [first, p.n, p.kind == "input", *reset, how.threshold == "reached", how.reset == "subtract"]
     if m is None:
-        return [*row, 0, 0, 0], [0.0] * k.F_COLUMNS
-    signal = k.ERROR if m.signal == "error" else k.FEEDBACK
+        return [*row, 0, 0, 0, 0, 0], [0.0] * k.F_COLUMNS
+    signal = {"error": k.ERROR, "feedback": k.FEEDBACK, "reward": k.REWARD}[m.signal]
     reals = [
         float(m.psi_halfwidth), 2.0**-m.signal_shift, (4096 - m.trace_decay) / 4096, float(m.trace_impulse),
         2.0**-m.trace_shift,
     ]  # fmt: skip
-    return [*row, signal, m.psi == "box", index[m.target] if m.target else 0], reals
+    return [
+        *row,
+        signal,
+        m.psi == "box",
+        index[m.target] if m.target else 0,
+        m.error_sent == "sign",
+        m.beside == "trace",
+    ], reals
 
 
 def _neurons(p: Population) -> F64:

@@ -54,9 +54,9 @@ def test_the_failing_rows_say_why_and_what_to_do() -> None:
 
 
 def test_a_rule_that_nothing_runs_yet_is_reported_as_such() -> None:
-    verdict = audit(load_rule("decolle"), DIGITS, load_chip("loihi2"), steps=24)
+    verdict = audit(load_rule("eprop-alif"), DIGITS, load_chip("loihi2"), steps=24)
     assert verdict.outcome == Outcome.NATIVE
-    assert "nothing runs decolle yet" in verdict.note
+    assert "nothing runs eprop-alif yet" in verdict.note
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from neurotrain_hw.data import Splits
 from neurotrain_hw.errors import CapacityError, FormatError, NotOnThisChipError, OutputError, UnsupportedError
 from neurotrain_hw.learn import LearnSettings, course, learn, learners, lessons
 from neurotrain_hw.learn.course import Told
-from neurotrain_hw.learn.settings import CONTROLS
-from neurotrain_hw.learn.tuned import TUNINGS, load_tuned
+from neurotrain_hw.learn.tuned import CONTROLS, is_untuned, network_constants
 from neurotrain_hw.onchip import OnChipNetwork, accuracy, build_program, spread, target_levels, teach
 from neurotrain_hw.rules import load_rule
 from neurotrain_hw.simulator import Session
@@ -118,18 +117,18 @@ def test_refused_before_anything_is_written(
 
 def test_rules_that_can_be_taught_are_named() -> None:
     names = learners()
-    assert {"eprop-random", *TUNINGS} <= set(names)
+    assert {"eprop-random", "eprop", "decolle", "ottt", "drtp", "etlp"} <= set(names)
     assert not {"bptt", "pair-stdp", "delta"} & set(names)
 
 
-def test_tuned_rules_are_those_of_the_table_on_digits() -> None:
-    import rules_on_digits as table
+def test_networks_are_those_of_the_table_on_digits() -> None:
+    import rules_on_digits as digits
 
-    for name, tuning in TUNINGS.items():
-        assert load_tuned(name) == table.tuned(name)
-        assert tuning.network == table.SETTINGS[name].network
-    assert table.CONTROL.network == CONTROLS["digits"]
-    assert lessons.TWIN_RATES == table.TWIN_RATES
+    for name, setting in digits.SETTINGS.items():
+        assert setting == digits.Setting(network=network_constants(name, "digits"))  # the rule is the library's
+        assert not is_untuned(name)
+    assert CONTROLS["digits"] == digits.CONTROL.network
+    assert lessons.TWIN_RATES == digits.TWIN_RATES
 
 
 def test_a_rule_of_the_users_is_taught_as_it_stands(few: Splits, tmp_path: Path) -> None:

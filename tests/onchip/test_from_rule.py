@@ -17,7 +17,7 @@ from neurotrain_hw.rules import load_rule, modulator_of, rule_names
 from neurotrain_hw.simulator import simulate
 
 SIZES, STEPS = (6, 5, 3), 60
-LONGER = {"emstdp": 140, "osttp": 140}  # beyond 128, where u7 opens
+LONGER = dict.fromkeys(("emstdp", "drtp", "etlp", "osttp"), 140)  # beyond 128, where u7 opens; others learn rarely
 SUMS = [name for name in rule_names() if load_rule(name).kind is not None]
 GIVEN = [name for name in SUMS if load_rule(name).modulation.formed == "given"]
 FORMED = [name for name in SUMS if name not in GIVEN]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -58,8 +57,10 @@ def test_the_trainer_and_the_definition_have_the_same_constants() -> None:
     for name in settings.trainable_rules():
         rule, constants = load_rule(name), asdict(settings.default_settings(name))
         assert "trainer" in rule.engines
-        assert {k: constants[k] for k in rule.defaults} == dict(rule.defaults)
-        assert rule.modulation.psi == constants.get("psi", "surrogate")
+        shared = constants.keys() & rule.defaults.keys()
+        assert len(shared) >= 3 and all(constants[k] == rule.defaults[k] for k in shared)
+        on_the_chip = rule.modulation.formed == "modulator"  # whose psi need not be the trainer's
+        assert on_the_chip or rule.modulation.psi == constants.get("psi", "surrogate")
     assert [n for n in LIBRARY if "trainer" in load_rule(n).engines] == settings.trainable_rules()
 
 
@@ -90,24 +91,6 @@ def test_a_signed_third_factor_travels_in_two_halves_of_equal_weight() -> None:
         up, down = dw.products
         assert (up.mant, up.exp) == (-down.mant, down.exp)
         assert [f.variable for f in up.factors + down.factors] == ["x1", "y1", "x1", "y2"]
-
-
-def test_decolles_two_plain_traces_make_its_double_one() -> None:
-    """P of Kaiser et al. from its recursion against c * (x1 - x2), with the impulses and taus of the file."""
-    traces = load_rule("decolle").traces
-    a, b = (math.exp(-1 / traces[x].tau) for x in ("x1", "x2"))
-    assert (round(a, 4), round(b, 4)) == (0.97, 0.92)
-    spikes = np.random.default_rng(3).random(200) < 0.2
-    p = q = x1 = x2 = 0.0
-    scale = None
-    for spike in spikes:
-        q = b * q + (1 - b) * spike
-        p = a * p + (1 - a) * q
-        x1 = a * x1 + traces["x1"].impulse * spike
-        x2 = b * x2 + traces["x2"].impulse * spike
-        if p:
-            scale = scale or p / (x1 - x2)
-            assert p == pytest.approx(scale * (x1 - x2), rel=1e-3)
 
 
 def test_triplets_constants_take_the_spikes_own_impulse_off() -> None:
