@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from neurotrain_hw.audit.rows import answer, engine_row
+from neurotrain_hw.audit.rows import engine_row
 from neurotrain_hw.audit.verdict import Result, Row
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.rules import SAMPLED, Needs, Rule
@@ -59,7 +59,10 @@ def fixed_rows(rule: Rule, needs: Needs, chip: Chip) -> Iterator[Row]:
 
 
 def _decays(rule: Rule, needs: Needs, chip: Chip) -> Iterator[Row]:
-    """The share of a trace that is left after a step, against the decays that the circuit has."""
+    """The share of a trace that is left after a step, against the decays that the circuit has.
+
+    A time constant is a setting, so another one is a departure and not another rule.
+    """
     figure = chip.figure("learning.output_trace_decay" if needs.signal == "error" else "learning.hidden_trace_decay")
     values = figure.value if isinstance(figure.value, tuple) else ()
     limits = [float(v) for v in values]
@@ -68,7 +71,7 @@ def _decays(rule: Rule, needs: Needs, chip: Chip) -> Iterator[Row]:
         met = len(limits) == 2 and limits[0] <= left <= limits[1]
         least = f"{limits[0]:g} to {limits[1]:g}" if len(limits) == 2 else "another one"
         yield engine_row(
-            f"decay of {name}", f"{left:.4g} of it is left after a step", answer(figure, met), figure,
+            f"decay of {name}", f"{left:.4g} of it is left after a step", _departs(figure.known, met=met), figure,
             "the circuit's trace fades more slowly, or faster", f"Take a trace of which {least} is left.",
         )  # fmt: skip
 

@@ -148,15 +148,17 @@ def test_odins_flags_are_those_of_a_membrane_after_its_reset() -> None:
 def test_a_trace_of_reckon_keeps_seven_eighths_of_itself_at_least(name: str, left: float, met: bool) -> None:
     """alpha has 0x7 or 0x8 as its highest digit of 0x8000. Nothing but the trace tells e-prop from OTTT here."""
     verdict = judged(with_trace(load_rule(name), left), "reckon")
-    assert verdict.outcome == (Outcome.NATIVE if met else Outcome.OFF_CHIP)
+    assert verdict.outcome == Outcome.NATIVE
     found = row(verdict, "decay of x1")
-    assert found.result == (Result.PASS if met else Result.FAIL)
+    assert found.result == (Result.PASS if met else Result.DEPARTS)
+    assert met or "decay of x1" in verdict.note
     assert met or "0.875" in found.remedy
 
 
 def test_ottt_as_published_forgets_too_fast_for_reckon() -> None:
     published = with_trace(load_rule("ottt"), 0.5)  # lambda = 1 - 1/tau, tau = 2
-    assert [r.requirement for r in judged(published, "reckon").failing] == ["decay of x1"]
+    departing = [r.requirement for r in judged(published, "reckon").rows if r.result == Result.DEPARTS]
+    assert "decay of x1" in departing
 
 
 def test_reckons_readout_forgets_as_fast_as_it_likes() -> None:
