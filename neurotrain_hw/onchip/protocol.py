@@ -97,7 +97,7 @@ def teach(
         session = Session(program, record=())
         state = Progressed(session, session.frozen(), [accuracy(session.frozen(), data.validation, threads=threads)])
     epochs_left = lessons(
-        program.sample_timing, levels, data.train, epochs=epochs, seed=seed, first=state.epoch
+        program.sample_timing, levels, data.train, epochs=epochs, seed=seed, first=state.epoch, classes=data.classes
     )  # fmt: skip
     while state.epoch < epochs and not _worn_out(state.validation, patience):
         stream = next(epochs_left)
@@ -133,7 +133,8 @@ def teach_twin(
     """
     twin = FloatTwin(program, rate=rate)
     validation, kept = [twin_accuracy(twin, data.validation)], twin.copy()
-    for stream in lessons(program.sample_timing, levels, data.train, epochs=epochs, seed=seed):
+    given = {"epochs": epochs, "seed": seed, "classes": data.classes}
+    for stream in lessons(program.sample_timing, levels, data.train, **given):
         if _worn_out(validation, patience):
             break
         twin.learn(stream.inputs(), steps=stream.steps)
@@ -149,13 +150,20 @@ def teach_twin(
 
 
 def lessons(
-    timing: Timing, levels: npt.NDArray[np.int32], train: Samples, *, epochs: int, seed: int, first: int = 0
+    timing: Timing,
+    levels: npt.NDArray[np.int32],
+    train: Samples,
+    *,
+    epochs: int,
+    seed: int,
+    first: int = 0,
+    classes: int | None = None,
 ) -> Iterator[Stream]:
     """One stream per epoch from epoch `first` (from 0) on; they join without a gap.
 
-    The targets of an epoch's last LEAD steps open the next.
+    The targets of an epoch's last LEAD steps open the next. `classes` None: up to the highest label there is.
     """
-    steps, classes = timing.sample_steps, int(train.y.max()) + 1
+    steps, classes = timing.sample_steps, classes or int(train.y.max()) + 1
     tail = np.zeros((LEAD, classes), np.int32)
     if first:
         before = np.random.default_rng([seed, 1, first - 1]).permutation(len(train))
