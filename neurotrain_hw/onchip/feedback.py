@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import Arithmetic, Connection, Modulator, Plasticity, Population
 from neurotrain_hw.rules import Rule
+from neurotrain_hw.rules.signals import PSI_FORMS, modulator_of
 from neurotrain_hw.rules.terms import Signal
 
 
@@ -149,8 +150,19 @@ _PATHS: Mapping[Signal, Callable[[Place], SignalPath]] = {
 
 
 def _gated(place: Place) -> Modulator:
-    half = rule_number(place.rule, "psi_halfwidth_of_threshold") * place.theta
-    return Modulator("feedback", "box", round(half), int(rule_number(place.rule, "signal_shift")))
+    """The hidden neurons' modulator, with the rule's own psi and what it wants beside; its constants must be given."""
+    psi = place.rule.modulation.psi
+    if psi not in PSI_FORMS:
+        raise UnsupportedError(
+            f"no neuron here forms its pseudo-derivative '{psi}'", where=f"rule '{place.rule.name}'",
+            need=" or ".join(f"'{name}'" for name in PSI_FORMS),
+        )  # fmt: skip
+    for key in ("signal_shift", *(("psi_halfwidth_of_threshold",) if psi != "none" else ())):
+        rule_number(place.rule, key)
+    made = modulator_of(place.rule, theta=place.theta)
+    if made is None or made.signal != "feedback":
+        raise UnsupportedError("its signal is not fed back", where=f"rule '{place.rule.name}'")
+    return made
 
 
 def _to_hidden(pre: str, weights: npt.NDArray[np.int32], port: str) -> Connection:

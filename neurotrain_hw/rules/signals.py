@@ -51,7 +51,7 @@ def constant(rule: Rule, key: str) -> float:
     return float(value)
 
 
-def modulator_of(rule: Rule, *, theta: int = 1 << 6, target: str | None = None, seed: int = 0) -> Modulator | None:
+def modulator_of(rule: Rule, *, theta: float = 1 << 6, target: str | None = None, seed: int = 0) -> Modulator | None:
     """The modulator of the neurons that learn by a rule; None where no modulator forms its signal.
 
     `theta`: their threshold in membrane units, which the half-width of psi is a multiple of. `target`: the input

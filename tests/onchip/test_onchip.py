@@ -143,3 +143,13 @@ def test_signs_of_errors_leave_the_outputs_alone() -> None:
     program = build_program(NETWORK, load_rule("sign-dfa"), RULES[1], CHIP, seed=0)
     sent = {p.name: p.modulator.error_sent for p in program.populations if p.modulator is not None}
     assert sent == {"hidden": "value", "out": "sign"}
+
+
+def test_the_hidden_neurons_form_the_rules_own_pseudo_derivative() -> None:
+    eprop, readout = RULES
+    smooth = replace(eprop, modulation=replace(eprop.modulation, psi="triangle"))
+    found = build_program(NETWORK, smooth, readout, load_chip("loihi2"), seed=0).population("hidden").modulator
+    assert found is not None and found.psi == "triangle" and found.psi_halfwidth == NETWORK.hidden_vth << 6
+    soft = replace(eprop, modulation=replace(eprop.modulation, psi="surrogate", formed="given"))
+    with pytest.raises(UnsupportedError, match=r"rule 'eprop-random'.*pseudo-derivative 'surrogate'.*'box'"):
+        build_program(NETWORK, soft, readout, load_chip("loihi2"), seed=0)
