@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rules_on_digits import CONTROL, SETTINGS, Shelf, tuned
+from shelf import Shelf
 
 from neurotrain_hw import load_chip, load_rule
 from neurotrain_hw.data import Splits, load_digits_split
+from neurotrain_hw.learn.tuned import CONTROLS, network_constants
 from neurotrain_hw.onchip import Lesson, OnChipNetwork, build_program, spread, target_levels, teach
 from neurotrain_hw.program import WeightRounding
 
@@ -58,10 +59,11 @@ def learn(
     name: str, rounding: WeightRounding, weight_bits: int, data: Splits, seed: int, length: dict[str, int | None]
 ) -> Lesson:
     """One lesson: hidden layer and readout learn in weights of so many bits; feedback keeps 8."""
-    setting, readout = CONTROL if name == READOUT else SETTINGS[name], load_rule("delta")
-    network = replace(OnChipNetwork(data.inputs, HIDDEN, data.classes), **setting.network)
+    readout = load_rule("delta")
+    constants = CONTROLS["digits"] if name == READOUT else network_constants(name, "digits")
+    network = replace(OnChipNetwork(data.inputs, HIDDEN, data.classes), **constants)
     program = build_program(
-        network, readout if name == READOUT else tuned(name), readout, load_chip("loihi2"), seed=seed,
+        network, readout if name == READOUT else load_rule(name), readout, load_chip("loihi2"), seed=seed,
         start="readout" if name == READOUT else "random", weight_bits=weight_bits, rounding=rounding,
     )  # fmt: skip
     return teach(program, target_levels(network, readout), data, seed=seed, **length)

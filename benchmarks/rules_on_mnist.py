@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rules_on_digits import Setting, Shelf
+from shelf import Shelf
 
 from neurotrain_hw import NeurotrainError, load_chip, load_rule
 from neurotrain_hw.data import Splits, load_mnist_split
+from neurotrain_hw.learn.tuned import CONTROLS, network_constants
 from neurotrain_hw.onchip import (
     Lesson,
     OnChipNetwork,
@@ -30,39 +31,23 @@ from neurotrain_hw.onchip import (
     teach_twin,
     teach_winners,
 )
-from neurotrain_hw.rules import Rule
 from neurotrain_hw.rules.language import parse_sum
 from neurotrain_hw.rules.rule import Trace
 
 WINNERS = "winner-stdp"
 KINDS = ("chip", "control", "twin")
-_EVERY = "2^-7*u0*x1*y1 - 2^-7*u0*x1*y2"
-_FED_BACK = {"psi_halfwidth_of_threshold": 1.0, "signal_shift": 7, "feedback_weight_max": 64}
-_NETWORK = {"weight_exp": 1, "hidden_spread": 56.0}
-"""784 inputs bring about five times the spikes of digits' 64: half the size of a synapse, for as much drive."""
-SETTINGS: Mapping[str, Setting] = {
-    "eprop-random": Setting(_EVERY, Trace(1, 6), constants=_FED_BACK, network=_NETWORK),
-    "eprop": Setting(_EVERY, Trace(1, 6), constants=_FED_BACK | {"signal_shift": 8}, network=_NETWORK),
-    "decolle": Setting(
-        _EVERY, Trace(1, 6), ("x2",),
-        _FED_BACK | {"feedback_weight_max": 128, "local_vth": 2816, "local_weight_exp": 1}, _NETWORK,
-    ),
-}  # fmt: skip
-"""What was chosen on validation samples, seed 0, from the settings of digits."""
-CONTROL = {"dv": 205, "hidden_spread": 42.0, "output_vth": 4096}
-"""Random hidden weights that stay, at constants that suit them best."""
+RULES = ("eprop-random", "eprop", "decolle")
+"""Rules of the library, with its constants, in the networks of `learn.tuned`."""
 COMPETING = WinnerNetwork(
     784, 400, silent=15, theta=1800, theta_step=4, theta_decay=0, refractory_decay=1024, inhibition_exp=4,
     weight_exp=-4, shares=(0.9, 0.75), power=36.0, labelled=4000,
 )  # fmt: skip
 """Sums are small, so that the spikes of many neurons in one step inhibit without an overflow."""
-TOWARD_THE_INPUT = Setting("2^-3*y0*(x1-10) - 2^-4*y0*w", Trace(14.9, 8))
-"""The STDP of those neurons: a shorter trace than digits', as they spike after a few steps of a sample."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rules", default=",".join([*SETTINGS, WINNERS]), help="names, separated by commas")
+    parser.add_argument("--rules", default=",".join([*RULES, WINNERS]), help="names, separated by commas")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0")
     parser.add_argument("--epochs", type=int, default=None, help=f"passes; 8 by default, 3 of {WINNERS}")
     parser.add_argument("--kinds", default="chip,control", help=f"columns to measure, of {', '.join(KINDS)}")
@@ -70,7 +55,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keeps each lesson's result, and checkpoints, to go on later")
     given = parser.parse_args()
     names, kinds = given.rules.split(","), given.kinds.split(",")
-    for what, asked, known in (("--rules", names, [*SETTINGS, WINNERS]), ("--kinds", kinds, KINDS)):
+    for what, asked, known in (("--rules", names, [*RULES, WINNERS]), ("--kinds", kinds, KINDS)):
         for name in asked:
             if name not in known:
                 raise NeurotrainError(f"there is no '{name}'", where=what, need=", ".join(known))
@@ -112,11 +97,10 @@ def learner(
 
     def learn() -> Lesson | TwinLesson:
         control, readout = kind == "control", load_rule("delta")
-        constants = CONTROL if control else SETTINGS[name].network
+        constants = CONTROLS["mnist"] if control else network_constants(name, "mnist")
         network = replace(OnChipNetwork(data.inputs, 256, data.classes), **constants)
         start = "readout" if control else "random"
-        rule = tuned(load_rule(name), SETTINGS[name])
-        program = build_program(network, rule, readout, load_chip("loihi2"), seed=seed, start=start)
+        program = build_program(network, load_rule(name), readout, load_chip("loihi2"), seed=seed, start=start)
         levels, told = target_levels(network, readout), _told(name, kind)
         if kind == "twin":
             return teach_twin(program, levels, data, epochs=epochs, seed=seed, progress=told)
@@ -125,23 +109,14 @@ def learner(
     return learn
 
 
-def tuned(rule: Rule, setting: Setting) -> Rule:
-    """A rule with the constants of a setting."""
-    traces = {k: v for k, v in rule.traces.items() if k not in setting.without}
-    return replace(
-        rule, dw=rule.dw if setting.dw is None else parse_sum(setting.dw),
-        traces=traces if setting.trace is None else {**traces, "x1": setting.trace},
-        sampling={k: v for k, v in rule.sampling.items() if k not in setting.without},
-        defaults={**rule.defaults, **setting.constants},
-    )  # fmt: skip
-
-
 def _told(name: str, kind: str) -> Callable[[int, float], None]:
     return lambda epoch, reached: print(f"{name} {kind}, pass {epoch}: validation {reached:.2%}", file=sys.stderr)
 
 
 def _winners(data: Splits, epochs: int, seed: int) -> WinnerLesson:
-    rule = tuned(load_rule(Path(__file__).with_name(f"{WINNERS}.toml")), TOWARD_THE_INPUT)
+    """STDP toward the input, by a shorter trace than digits', as these neurons spike after a few steps of a sample."""
+    rule = load_rule(Path(__file__).with_name(f"{WINNERS}.toml"))
+    rule = replace(rule, dw=parse_sum("2^-3*y0*(x1-10) - 2^-4*y0*w"), traces={**rule.traces, "x1": Trace(14.9, 8)})
     told = _told(WINNERS, "chip")
     return teach_winners(COMPETING, rule, load_chip("loihi2"), data, epochs=epochs, seed=seed, progress=told)
 

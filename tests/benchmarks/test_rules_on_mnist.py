@@ -12,7 +12,7 @@ import rules_on_mnist
 from neurotrain_hw.data import Samples, Splits, load_mnist_split
 
 
-@pytest.mark.parametrize("name", rules_on_mnist.SETTINGS)
+@pytest.mark.parametrize("name", rules_on_mnist.RULES)
 def test_every_rule_of_the_table_learns(name: str) -> None:
     lesson = rules_on_mnist.learner(name, "chip", _made_up(), 1, 0)()
     assert len(lesson.validation) == 2

@@ -121,14 +121,12 @@ def test_rules_that_can_be_taught_are_named() -> None:
     assert not {"bptt", "pair-stdp", "delta"} & set(names)
 
 
-def test_networks_are_those_of_the_table_on_digits() -> None:
-    import rules_on_digits as digits
+def test_rules_of_the_tables_are_tuned() -> None:
+    import rules_on_digits
+    import rules_on_mnist
 
-    for name, setting in digits.SETTINGS.items():
-        assert setting == digits.Setting(network=network_constants(name, "digits"))  # the rule is the library's
-        assert not is_untuned(name)
-    assert CONTROLS["digits"] == digits.CONTROL.network
-    assert lessons.TWIN_RATES == digits.TWIN_RATES
+    assert not any(is_untuned(name) for name in (*rules_on_digits.RULES, *rules_on_mnist.RULES))
+    assert network_constants("drtp", "digits") == CONTROLS["digits"]
 
 
 def test_a_rule_of_the_users_is_taught_as_it_stands(few: Splits, tmp_path: Path) -> None:
