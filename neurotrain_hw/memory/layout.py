@@ -206,11 +206,13 @@ def _narrow(wire: Wire, bits: int) -> Wire:
     """At most so many bits; weights that learn, and their copies, then stay on the grid of so many; signs are signs."""
     if wire.copies == "signs":
         return wire
-    learning = wire.learning
+    learning, width = wire.learning, min(wire.weight_bits, bits)
     if learning is not None and learning.engine:
-        learning = replace(learning, weight_bits=min(bits, learning.weight_bits or bits))
-    copies: Copies = "fixed" if wire.copies == "learned" else wire.copies
-    return replace(wire, weight_bits=min(wire.weight_bits, bits), learning=learning, copies=copies)
+        width = min(bits, learning.weight_bits or bits)  # the grid, however coarse the first weights are
+        learning = replace(learning, weight_bits=width)
+    if wire.copies == "learned":
+        return replace(wire, weight_bits=bits, learning=learning, copies="fixed")
+    return replace(wire, weight_bits=width, learning=learning)
 
 
 def _check_generated(program: Program, name: str, source: Generated) -> None:

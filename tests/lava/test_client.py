@@ -88,7 +88,11 @@ def _each_synapse_rounds_alone() -> Program:
             UnsupportedError,
             "this one is delay_dense",
         ),
-        (_each_synapse_rounds_alone(), UnsupportedError, "one random number for all synapses, not 'each'"),
+        (
+            _each_synapse_rounds_alone(),
+            UnsupportedError,
+            "one random number for all synapses, and the rule's rounding is 'each'",
+        ),
         (_program(plasticity=replace(STDP, dw=None)), UnsupportedError, "at least one of dw, dd and dt"),
         (_program(plasticity=replace(STDP, dw="x0**2")), RuleSyntaxError, "x0"),
         (_program(plasticity=replace(STDP, kind="3f")), UnsupportedError, "no modulator"),

@@ -12,6 +12,7 @@ from benchmarks.cases import learning_digits
 from neurotrain_hw.chips import Chip, load_chip
 from neurotrain_hw.errors import CapacityError
 from neurotrain_hw.memory import Remedy, narrowed, place, with_budget, with_generated_feedback
+from neurotrain_hw.memory.layout import layout_of
 from neurotrain_hw.program import Connection, Plasticity, Population, Program
 from neurotrain_hw.program.synapses import sparse_weights, truncate_weights
 
@@ -208,3 +209,19 @@ def test_narrowed_weights_are_truncated_ones() -> None:
     )  # fmt: skip
     cut = narrowed(program, 2).connections[0].weights
     assert np.array_equal(cut.delays(), np.where(cut.matrix() != 0, delays, 0))
+
+
+@pytest.mark.parametrize("first", [1, 2, 4, 8])
+@pytest.mark.parametrize("kept", [None, 8, 6])
+@pytest.mark.parametrize("bits", [1, 3, 8])
+def test_bits_are_counted_as_they_are_applied(first: int, kept: int | None, bits: int) -> None:
+    """Weights that learn on a grid take its bits, however coarse the first ones are; so do their copies."""
+    if kept is not None and first > kept:
+        return
+    lif = Population("out", "lif", (3,), LIF)
+    rule = Plasticity("2f", dw="x1*y0", weight_bits=kept)
+    learns = Connection("c", "dense", "in", "out", np.zeros((3, 4), np.int16), 0, first, "mixed", plasticity=rule)
+    program = Program("p", (Population("in", "input", (4,)), lif), (learns,), ("out",))
+    counted = layout_of(program).with_weight_bits(bits, learning=True)
+    applied = layout_of(narrowed(program, bits, learning=True))
+    assert [w.weight_bits for w in counted.wires] == [w.weight_bits for w in applied.wires] == [min(bits, kept or bits)]
