@@ -11,10 +11,20 @@ import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
+from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.compiler.neurons import chip_arithmetic
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.onchip.error_network import error_network
-from neurotrain_hw.program import Arithmetic, Connection, Modulator, Population, Program, SignMode, Timing
+from neurotrain_hw.program import (
+    Arithmetic,
+    Connection,
+    Modulator,
+    Plasticity,
+    Population,
+    Program,
+    SignMode,
+    Timing,
+)
 from neurotrain_hw.rules import Rule, load_rule, modulator_of
 from neurotrain_hw.rules.signals import constant
 
@@ -65,6 +75,7 @@ class _Build:
     readout: Rule
     sizes: tuple[int, ...]
     names: tuple[str, ...]
+    chip: Chip
     arithmetic: Arithmetic
     seed: int
     steps: int | None
@@ -92,8 +103,8 @@ class _Build:
             )  # fmt: skip
         hidden = ("hidden",) if len(sizes) == 3 else tuple(f"hidden{k}" for k in range(1, len(sizes) - 1))
         return cls(
-            rule, readout or load_rule("delta"), sizes, ("in", *hidden, "out"), chip_arithmetic(chip), seed, steps,
-            np.random.default_rng(seed),
+            rule, readout or load_rule("delta"), sizes, ("in", *hidden, "out"), chip, chip_arithmetic(chip), seed,
+            steps, np.random.default_rng(seed),
         )  # fmt: skip
 
     @property
@@ -152,9 +163,13 @@ class _Build:
         for k, (pre, post) in enumerate(zip(self.names[:-1], self.names[1:], strict=True)):
             rule, shape = self.learns(post), (self.sizes[k + 1], self.sizes[k])
             mode = cast(SignMode, rule.defaults.get("sign_mode", "mixed") if rule else "mixed")
-            plasticity = rule.plasticity(rng_seed=4 * (self.seed + k) + 1) if rule else None
+            plasticity = self._plasticity(rule, k) if rule else None
             weights = (2 * self.rng.integers(0, 64, shape)).astype(np.int16)
             yield Connection(f"{pre}-{post}", "dense", pre, post, weights, sign_mode=mode, plasticity=plasticity)
+
+    def _plasticity(self, rule: Rule, number: int) -> Plasticity:
+        """The rule on a connection of that number, rounding as the chip does."""
+        return rule.plasticity(rng_seed=4 * (self.seed + number) + 1, rounding=weight_rounding(self.chip, rule))
 
     def backward(self) -> Iterator[Connection]:
         """What brings the signal to the ports of the hidden layers."""
@@ -170,7 +185,7 @@ class _Build:
                 yield replace(drawn, weights=_balanced(drawn), weight_exp=exp, port="signal")
         elif self.signal == "error-adaptive":
             (name, n), shape = self.hidden[0], (self.sizes[-1], self.sizes[-2])
-            learned = self.readout.plasticity(rng_seed=4 * (self.seed + len(self.sizes)) + 1)
+            learned = self._plasticity(self.readout, len(self.sizes))
             yield replace(self._random("mirror", name, "out", shape), port="none", plasticity=learned)
             yield self._errors("out", name, n, backward="mirror")
         elif self.signal == "error-symmetric":

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler import place
+from neurotrain_hw.compiler.learning import weight_rounding
 from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.onchip.evaluation import spikes_by_sample
@@ -94,13 +95,14 @@ def build_winners(
         "theta_0": network.theta if theta is None else theta, "theta_step": 0 if frozen else network.theta_step,
         "bias_mant": 0, "bias_exp": 0,
     }  # fmt: skip
+    learns = rule.plasticity(rng_seed=4 * seed + 7, rounding=weight_rounding(chip, rule))
     others = -network.inhibition * (1 - np.eye(n, dtype=np.int16))
     program = Program(
         "winners",
         (Population("in", "input", (network.inputs,)), Population("winners", "atrlif", (n,), parameters)),
         (
             Connection("in-winners", "dense", "in", "winners", weights.astype(np.int16), network.weight_exp,
-                       sign_mode="mixed", plasticity=None if frozen else rule.plasticity(rng_seed=4 * seed + 7)),
+                       sign_mode="mixed", plasticity=None if frozen else learns),
             Connection("lateral", "dense", "winners", "winners", others.astype(np.int16), network.inhibition_exp,
                        sign_mode="inhibitory"),
         ),
