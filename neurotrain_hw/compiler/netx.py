@@ -104,9 +104,8 @@ class _Builder:
         self._open(shape)
         if layer.neuron is None:
             return
-        weight, bias = (int(v.ravel()[0]) if v is not None and v.size else None for v in
-                        (layer.weights.get("weight"), layer.bias))  # fmt: skip
-        weight, bias = 64 if weight is None else weight, bias or 0
+        weight = _one(layer.weights.get("weight"), 64, f"{where}: weight")
+        bias = _one(layer.bias, 0, f"{where}: bias")
         if layer.neuron.kind == "CUBA" and layer.neuron.constants["iDecay"] != 4096:
             raise UnsupportedError(
                 "its values are a bias to neurons, and arrive as a current that these would keep", where=where,
@@ -258,6 +257,14 @@ class _Builder:
     def _now(self, population: Population, neuron: NetxNeuron) -> None:
         bits = neuron.constants.get("messageBits", MESSAGE_BITS[neuron.kind])
         self.before = _Before(population.name, population.shape, bits)
+
+
+def _one(value: I64 | None, default: int, where: str) -> int:
+    if value is None:
+        return default
+    if value.size != 1:
+        raise FormatError(f"{value.size} values", where=where, need="1")
+    return int(value.ravel()[0])
 
 
 def _xyz(shape: tuple[int, ...]) -> tuple[int, ...]:
