@@ -91,11 +91,14 @@ def write_netx(layers: Sequence[NetxLayer], path: Path) -> None:
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         for number, layer in enumerate(layers):
             group = file.create_group(f"layer/{number}")
-            group["type"] = np.array([layer.kind.encode()], "S10")
+            kind = "dense" if layer.kind == "dense_comp" else layer.kind  # lava-dl goes by the keys of its weights
+            group["type"] = np.array([kind.encode()], "S10")
             if layer.shape:
                 group["shape"] = np.array(layer.shape, np.int64)
             for name, values in layer.weights.items():
-                group[f"weight/{name}" if name in ("real", "imag") else name] = values.astype(np.float32)
+                group[f"weight/{name}" if name in ("real", "imag") else name] = (
+                    int(values[0]) if layer.kind == "input" else values.astype(np.float32)
+                )
             for name, array in (("bias", layer.bias), ("delay", layer.delay)):
                 if array is not None:
                     group[name] = array.astype(np.float32)
