@@ -51,9 +51,11 @@ def quantise(
     weight = np.asarray(weight, np.float64)
     if quantisation is None:
         quantisation = _after_training(weight, max(allowed), where)
-        q = np.rint(weight / quantisation.scale).astype(np.int32)
-        notes = _losses(weight, q, quantisation.scale, where)
+        scale = one_scale(quantisation, where)
+        q = np.rint(weight / scale).astype(np.int32)
+        notes = _losses(weight, q, scale, where)
     else:
+        scale = one_scale(quantisation, where)
         q = quantisation.integers(weight, where=where)
         notes = _at_limit(q, quantisation, where)
     if not q.any():
@@ -68,7 +70,17 @@ def quantise(
         )  # fmt: skip
     mixed = quantisation.sign_mode == "mixed"
     grid = 1 << (CHIP_BITS - quantisation.bits + (1 if mixed else 0))
-    return QuantisedWeights(q, quantisation.scale, stored, grid, quantisation.sign_mode, notes)
+    return QuantisedWeights(q, scale, stored, grid, quantisation.sign_mode, notes)
+
+
+def one_scale(quantisation: Quantisation, where: str) -> float:
+    """The scale of a whole layer; UnsupportedError where every output channel has its own."""
+    if isinstance(quantisation.scale, tuple):
+        raise UnsupportedError(
+            f"every output channel has a scale of its own ({len(quantisation.scale)})", where=where,
+            need="one scale for the layer", remedy="Train with weights that are quantised per tensor.",
+        )  # fmt: skip
+    return quantisation.scale
 
 
 def _allowed_bits(chip: Chip) -> tuple[int, ...]:

@@ -77,5 +77,5 @@ def _words(meaning: NodeMeaning) -> str:
     parts += [f"{key} {getattr(meaning, key)}" for key in _RARE if getattr(meaning, key) != getattr(NodeMeaning(), key)]
     if meaning.quantisation is not None:
         q = meaning.quantisation
-        parts.append(f"{q.bits}-bit integers, {q.sign_mode}, times {q.scale:.6g}")
+        parts.append(f"{q.bits}-bit integers, {q.sign_mode}, {q.scale_in_words}")
     return "; ".join(parts)

@@ -31,27 +31,34 @@ Floor = Literal["none", "threshold"]
 Precision = Literal["float32", "float64"]
 Loops = Literal["neurons", "edges"]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
+MOST_CHANNELS = 1 << 20  # with scales of their own
 
 
 @dataclass(frozen=True)
 class Quantisation:
     """Integers behind float weights: `weight == scale * q` with integers q of `bits` bits, recovered by `integers`.
 
-    `sign_mode` mixed: q in -2^(bits-1) .. 2^(bits-1)-1; excitatory: 0 .. 2^bits-1; inhibitory: -(2^bits-1) .. 0.
-    Raises ValueRangeError for bits outside 1..16 or a scale that is not positive and finite.
+    `scale`: one number, or a tuple with one per output channel (axis 0 of the weight). `sign_mode` mixed: q in
+    -2^(bits-1) .. 2^(bits-1)-1; excitatory: 0 .. 2^bits-1; inhibitory: -(2^bits-1) .. 0. Raises ValueRangeError for
+    bits outside 1..16, a scale that is not positive and finite, or no scale or more than 2^20.
     """
 
     bits: int
-    scale: float
+    scale: float | tuple[float, ...]
     sign_mode: SignMode = "mixed"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bits", int(self.bits))
-        object.__setattr__(self, "scale", float(self.scale))
+        per_channel = isinstance(self.scale, tuple)
+        scales = tuple(map(float, self.scale)) if isinstance(self.scale, tuple) else (float(self.scale),)
+        object.__setattr__(self, "scale", scales if per_channel else scales[0])
         if not 1 <= self.bits <= 16:
             raise ValueRangeError(f"weights of {self.bits} bits", where="Quantisation.bits", need="1..16")
-        if not (math.isfinite(self.scale) and self.scale > 0):
-            raise ValueRangeError(f"a scale of {self.scale}", where="Quantisation.scale", need="a positive number")
+        if not 1 <= len(scales) <= MOST_CHANNELS:
+            raise ValueRangeError(f"{len(scales)} scales", where="Quantisation.scale", need=f"1..{MOST_CHANNELS}")
+        for scale in scales:
+            if not (math.isfinite(scale) and scale > 0):
+                raise ValueRangeError(f"a scale of {scale}", where="Quantisation.scale", need="a positive number")
         _check_choice(self.sign_mode, get_args(SignMode), "Quantisation.sign_mode")
 
     @property
@@ -62,17 +69,40 @@ class Quantisation:
         top = (1 << self.bits) - 1
         return (0, top) if self.sign_mode == "excitatory" else (-top, 0)
 
+    @property
+    def scale_in_words(self) -> str:
+        """`scale 0.01`, or `scales 0.01..0.02 of 8 channels`."""
+        if isinstance(self.scale, tuple):
+            return f"scales {min(self.scale):.6g}..{max(self.scale):.6g} of {len(self.scale)} channels"
+        return f"scale {self.scale:.6g}"
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether every output channel has a scale of its own."""
+        return isinstance(self.scale, tuple)
+
+    def scales(self, n: int, *, where: str = "weights") -> npt.NDArray[np.float64]:
+        """The scales of n output channels, float64 (n,); ValueRangeError where there are scales of another number."""
+        if isinstance(self.scale, tuple) and len(self.scale) != n:
+            raise ValueRangeError(f"{len(self.scale)} scales for {n} output channels", where=where)
+        return np.broadcast_to(np.asarray(self.scale, np.float64), (n,)).copy()
+
     def integers(self, weight: npt.ArrayLike, *, where: str = "weights") -> npt.NDArray[np.int32]:
         """The integers q, int32 of the weights' shape.
 
-        Raises ValueRangeError where a weight is further than 1/100 of a step from the grid, or outside the range;
-        float32 keeps integers of 16 bits to better than that.
+        Raises ValueRangeError where a weight is further than 1/100 of a step from the grid, or outside the range
+        (float32 keeps integers of 16 bits to better than that), or where scales are not one per output channel.
         """
-        steps = np.asarray(weight, np.float64) / self.scale
+        steps = np.asarray(weight, np.float64)
+        if self.per_channel:
+            channels = steps.shape[0] if steps.ndim else 0
+            steps = steps / self.scales(channels, where=where).reshape(-1, *(1,) * (steps.ndim - 1))
+        else:
+            steps = steps / self.scale
         rounded = np.rint(steps)
         if not np.all(np.isfinite(steps)) or bool(np.any(np.abs(steps - rounded) > 1e-2)):
             raise ValueRangeError(
-                f"the weights are not multiples of the scale {self.scale:.6g}", where=where,
+                f"the weights are not multiples of the {self.scale_in_words}", where=where,
                 need="round(weight / scale) equal to weight / scale within 0.01",
             )  # fmt: skip
         low, high = self.limits

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurotrain_hw.errors import FormatError, ValueRangeError
-from neurotrain_hw.interchange.meaning import Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.interchange.meaning import MOST_CHANNELS, Meaning, NodeMeaning, Quantisation
 
 if TYPE_CHECKING:
     from nir import NIRGraph
@@ -93,7 +93,7 @@ def _node_from(value: object, where: str) -> NodeMeaning:
             bits = part["bits"]
             if isinstance(bits, bool) or not isinstance(bits, int):
                 raise FormatError("bits is not an integer", where=inner)
-            quantisation = Quantisation(bits, _number(part["scale"], f"{inner}.scale"), part["sign_mode"])
+            quantisation = Quantisation(bits, _scale(part["scale"], f"{inner}.scale"), part["sign_mode"])
         return NodeMeaning(**(table | {"quantisation": quantisation}))
     except ValueRangeError as error:
         raise FormatError(error.what, where=f"{where} ({error.where})", need=error.need) from error
@@ -117,6 +117,15 @@ def _number(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FormatError("is not a number", where=where)
     return float(value)
+
+
+def _scale(value: object, where: str) -> float | tuple[float, ...]:
+    """One number, or a list of one per output channel."""
+    if not isinstance(value, list):
+        return _number(value, where)
+    if len(value) > MOST_CHANNELS:
+        raise FormatError(f"has {len(value)} numbers", where=where, limit=MOST_CHANNELS)
+    return tuple(_number(one, where) for one in value)
 
 
 def _table(node: NodeMeaning) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
 from neurotrain_hw.interchange.meaning import Drive, Integration, Reset
 from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
 
+SCALES = st.floats(1e-6, 1e3)
+
 
 @given(
     bits=st.integers(1, 16),
@@ -32,6 +34,20 @@ def test_integers_come_back_from_float32_weights(bits, scale, sign_mode, data):
     assert np.array_equal(quantisation.integers(weights), q)
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (3, 2, 5), (3, 2, 2, 2)])
+def test_a_scale_per_output_channel(shape):
+    scales = (0.1, 0.007, 3.0)
+    q = np.random.default_rng(0).integers(-8, 8, shape)
+    weights = (q * np.array(scales).reshape(-1, *(1,) * (len(shape) - 1))).astype(np.float32)
+    quantisation = Quantisation(4, scales)
+    assert np.array_equal(quantisation.integers(weights), q)
+    assert np.array_equal(quantisation.scales(3), scales) and np.array_equal(Quantisation(4, 0.5).scales(2), [0.5, 0.5])
+    with pytest.raises(ValueRangeError, match="layer: 3 scales for 2 output channels"):
+        quantisation.integers(weights[:2], where="layer")
+    with pytest.raises(ValueRangeError, match=r"scales 0\.007\.\.3 of 3 channels"):
+        quantisation.integers(weights[::-1].copy())
+
+
 def test_the_range_of_8_mixed_bits():
     assert Quantisation(8, 1.0).limits == (-128, 127)
     assert Quantisation(8, 1.0, "excitatory").limits == (0, 255)
@@ -44,7 +60,9 @@ def test_weights_off_the_grid_are_refused(weights):
         Quantisation(8, 1.0).integers(weights, where="layer")
 
 
-@pytest.mark.parametrize("arguments", [(0, 1.0), (17, 1.0), (8, 0.0), (8, -1.0), (8, np.nan), (8, 1.0, "signed")])
+@pytest.mark.parametrize(
+    "arguments", [(0, 1.0), (17, 1.0), (8, 0.0), (8, -1.0), (8, np.nan), (8, 1.0, "signed"), (8, ()), (8, (1.0, 0.0))]
+)
 def test_impossible_quantisations_are_refused(arguments):
     with pytest.raises(ValueRangeError):
         Quantisation(*arguments)
@@ -54,7 +72,8 @@ def test_impossible_quantisations_are_refused(arguments):
     dt_s=st.floats(1e-6, 1.0),
     reset=st.sampled_from(get_args(Reset)),
     integration=st.sampled_from(get_args(Integration)),
-    quantisation=st.none() | st.builds(Quantisation, st.integers(1, 16), st.floats(1e-6, 1e3)),
+    quantisation=st.none()
+    | st.builds(Quantisation, st.integers(1, 16), SCALES | st.lists(SCALES, min_size=1).map(tuple)),
     rest=st.fixed_dictionaries(
         {},
         optional={
@@ -115,6 +134,8 @@ def test_the_digest_sees_every_standard_field_and_nothing_else():
         ({"nodes": {"a": {"colour": "red"}}}, "colour"),
         ({"nodes": {"a": {"quantisation": {"bits": 8.5, "scale": 1, "sign_mode": "mixed"}}}}, "bits"),
         ({"nodes": {"a": {"quantisation": {"bits": 8}}}}, "scale"),
+        ({"nodes": {"a": {"quantisation": {"bits": 8, "scale": [1, "2"], "sign_mode": "mixed"}}}}, "scale"),
+        ({"nodes": {"a": {"quantisation": {"bits": 8, "scale": [], "sign_mode": "mixed"}}}}, "0 scales"),
         ({"surprise": 1}, "surprise"),
         ({"precision": "float16"}, "float16"),
         ({"loops": None}, "loops"),
