@@ -27,7 +27,9 @@ def on_grid(module: nn.Module, *, seed: int = 0, step: float = 0.125) -> nn.Modu
     return module.eval()
 
 
-def spikes(shape: tuple[int, ...], *, steps: int = 30, batch: int = 3, seed: int = 0, rate: float = 0.4) -> torch.Tensor:
+def spikes(
+    shape: tuple[int, ...], *, steps: int = 30, batch: int = 3, seed: int = 0, rate: float = 0.4
+) -> torch.Tensor:
     """Input spikes (T, B, *shape)."""
     drawn = np.random.default_rng(seed).random((steps, batch, *shape))
     return torch.from_numpy((drawn < rate).astype(np.float32))
@@ -62,15 +64,16 @@ def through_file(graph: Graph, folder: Path) -> Graph:
 
 
 def assert_same(
-    module: nn.Module, shape: tuple[int, ...], folder: Path, *, run: Callable[..., np.ndarray] = hidden_run,
-    least: int = 10, seed: int = 0, **arguments: object,
+    module: nn.Module, shape: tuple[int, ...] | None, folder: Path | None = None, *,
+    run: Callable[..., np.ndarray] = hidden_run, least: int = 10, seed: int = 0, x: torch.Tensor | None = None,
+    **arguments: object,
 ) -> Graph:  # fmt: skip
-    """The graph of a module, after its file, sends exactly what the module sends; its spikes are no trifle."""
+    """The graph of a module sends exactly what the module sends, also after a file in `folder`; it is no trifle."""
     graph = to_graph(module, shape, **arguments)  # type: ignore[arg-type]
-    x = spikes(shape, seed=seed)
+    x = spikes(shape or (), seed=seed) if x is None else x
     own = run(module, x)
     assert np.count_nonzero(own) >= least, f"only {np.count_nonzero(own)} spikes to compare"
-    for each in (graph, through_file(graph, folder)):
+    for each in [graph] if folder is None else [graph, through_file(graph, folder)]:
         found = run_graph(each, x.numpy(), states=False).sent["output"]
         assert found.shape == own.shape
         assert np.count_nonzero(found != own) == 0

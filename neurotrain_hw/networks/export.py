@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from neurotrain_hw.errors import UnsupportedError, ValueRangeError
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
 from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
 from neurotrain_hw.networks.spec import LayerSpec
@@ -44,14 +44,7 @@ def to_graph(
     if isinstance(module, SpikingNetwork):
         return _of_spec(module, module.spec.dt_s if dt_s is None else dt_s)
     inputs = _examples(module, input_shape, example, batch)
-    try:
-        return trace_graph(module, inputs, dt_s=DT_S if dt_s is None else dt_s, batched=batch)
-    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
-        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in inputs.items())
-        raise UnsupportedError(
-            f"its forward failed on an example of {shapes}: {type(error).__name__}: {error}",
-            where=type(module).__name__, remedy="Give an example that forward takes, and its batch axis.",
-        ) from error  # fmt: skip
+    return trace_graph(module, inputs, dt_s=DT_S if dt_s is None else dt_s, batched=batch)
 
 
 def _examples(module: nn.Module, shape: Any, example: Any, batch: bool) -> dict[str, torch.Tensor]:

@@ -35,12 +35,12 @@ RESETS = {
 @pytest.mark.parametrize("mechanism", ["zero", "subtract", "none"])
 @pytest.mark.parametrize("delay", [True, False])
 @pytest.mark.parametrize("kind", MAKERS)
-def test_every_reset_of_every_neuron(kind: str, mechanism: str, delay: bool, tmp_path: Path) -> None:
-    if kind.startswith("RSynaptic") and not delay:
-        pytest.skip("snnTorch's RSynaptic(reset_delay=False) fails with hidden states")
+def test_every_reset_of_every_neuron(kind: str, mechanism: str, delay: bool) -> None:
+    if kind.startswith("RSynaptic"):
+        delay = True  # another fails in snnTorch 1.0.0 with hidden states; see below
     neurons = MAKERS[kind](reset_mechanism=mechanism, reset_delay=delay)
     net = on_grid(nn.Sequential(nn.Linear(9, 6), neurons, nn.Linear(6, 4), snn.Leaky(beta=0.75, init_hidden=True)))
-    graph = assert_same(net, (9,), tmp_path)
+    graph = assert_same(net, (9,))
     wanted = RESETS[mechanism, delay]
     if kind == "Leaky" and wanted == "zero_held":
         wanted = "zero_delayed"
@@ -63,7 +63,7 @@ class Explicit(nn.Module):
 
 
 def explicit_run(module: nn.Module, x: torch.Tensor) -> np.ndarray:
-    states = module.neurons.init_rsynaptic()
+    states = [torch.zeros(x.shape[1], 6)] * 3
     sent = []
     with torch.no_grad():
         for now in x:
@@ -73,10 +73,11 @@ def explicit_run(module: nn.Module, x: torch.Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mechanism", ["zero", "subtract", "none"])
-def test_rsynaptic_ignores_that_its_reset_is_not_delayed(mechanism: str, tmp_path: Path) -> None:
+def test_rsynaptic_ignores_that_its_reset_is_not_delayed(mechanism: str) -> None:
     """snnTorch 1.0.0 resets local names, and fails where it has no spikes; what it computes is the delayed reset."""
     net = on_grid(Explicit(reset_mechanism=mechanism, reset_delay=False))
-    graph = assert_same(net, (9,), tmp_path, run=explicit_run)
+    example = {"x": torch.zeros(1, 9)} | {name: torch.zeros(1, 6) for name in ("spk", "syn", "mem")}
+    graph = assert_same(net, None, run=explicit_run, example=example, x=spikes((9,)))
     assert graph.meaning.node("neurons").reset == RESETS[mechanism, True]
     assert any("reset_delay=False does nothing" in note for note in graph.notes)
 
@@ -93,10 +94,10 @@ def test_a_convolutional_recurrence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mechanism", ["zero", "subtract", "none"])
-def test_lapicque_is_nirs_equation_with_its_own_r_and_c(mechanism: str, tmp_path: Path) -> None:
+def test_lapicque_is_nirs_equation_with_its_own_r_and_c(mechanism: str) -> None:
     neurons = snn.Lapicque(R=2.0, C=4.0, time_step=2.0, threshold=0.5, reset_mechanism=mechanism, init_hidden=True)
     net = on_grid(nn.Sequential(nn.Linear(9, 6), neurons))
-    graph = assert_same(net, (9,), tmp_path, dt_s=1e-3)
+    graph = assert_same(net, (9,), dt_s=1e-3)
     lif = graph.nodes["1"]
     assert np.allclose(lif.tau, 2.0 * 4.0 / 2.0 * 1e-3, rtol=1e-12)  # R C, in steps of 1 ms for its time_step of 2
     assert np.allclose(lif.r, 2.0, rtol=1e-12)
@@ -141,10 +142,10 @@ def test_decays_come_back_to_the_last_bit() -> None:
         assert np.array_equal((dt_s / lif.tau * lif.r).astype(np.float32), np.ones(4001))
 
 
-def test_decays_outside_0_to_1_are_clamped_as_snntorch_does(tmp_path: Path) -> None:
+def test_decays_outside_0_to_1_are_clamped_as_snntorch_does() -> None:
     beta = torch.tensor([-0.5, 0.5, 1.5])
     net = on_grid(nn.Sequential(nn.Linear(9, 3), snn.Leaky(beta=beta, init_hidden=True)))
-    assert_same(net, (9,), tmp_path)
+    assert_same(net, (9,))
 
 
 def test_a_decay_of_1_is_an_integrator(tmp_path: Path) -> None:
@@ -154,11 +155,11 @@ def test_a_decay_of_1_is_an_integrator(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("factor", [2.0, torch.tensor([0.5, 1.0, 2.0, -1.0, 0.25, 4.0])])
-def test_graded_spikes(factor: Any, tmp_path: Path) -> None:
+def test_graded_spikes(factor: Any) -> None:
     for arguments in ({}, {"reset_delay": False}, {"reset_mechanism": "zero"}):
         neurons = snn.Leaky(**HALF, graded_spikes_factor=factor, learn_graded_spikes_factor=True, **arguments)
         net = on_grid(nn.Sequential(nn.Linear(9, 6), neurons, nn.Linear(6, 4), snn.Leaky(**HALF)))
-        graph = assert_same(net, (9,), tmp_path)
+        graph = assert_same(net, (9,))
         assert ("1", "1_graded") in graph.edges
 
 
@@ -190,15 +191,14 @@ def test_a_membrane_that_never_resets_is_read_as_a_leaky_integrator(tmp_path: Pa
         (lambda: snn.Leaky(**HALF, inhibition=True), "inhibition"),
         (lambda: snn.Leaky(**HALF, state_quant=lambda mem: mem), "state_quant"),
         (lambda: snn.Leaky(**HALF, spike_grad=lambda x: (x >= 0).float()), "spike_grad is no step"),
-        (lambda: snn.Leaky(0.5, threshold=-1.0, init_hidden=True, reset_mechanism="zero", reset_delay=False), "below 0"),
-        (lambda: snn.Leaky(torch.tensor([0.5, 0.6]), init_hidden=True), "has shape \\(2,\\), the neurons \\(6,\\)"),
+        (
+            lambda: snn.Leaky(0.5, threshold=-1.0, init_hidden=True, reset_mechanism="zero", reset_delay=False),
+            "below 0",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Inhibition is an unstable feature")
 def test_what_nir_cannot_say_is_refused_by_name(neurons: Any, named: str) -> None:
     net = nn.Sequential(nn.Linear(9, 6), neurons())
     with pytest.raises(UnsupportedError, match=rf"module '1'.*{named}"):
-        if named.startswith("has shape"):
-            net[1].mem = torch.zeros(1, 6)
-            net[1].forward = lambda x: x  # it could not run either
         to_graph(net, (9,))

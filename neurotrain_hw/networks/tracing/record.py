@@ -48,7 +48,14 @@ def record(module: nn.Module, inputs: Mapping[str, torch.Tensor], others: Mappin
             if isinstance(value, torch.Tensor):
                 attrs = {"name": name, "why": (f"argument '{name}' of forward is used as a signal", "Give its shape.")}
                 recorder.know(value, Term("argument", (), tuple(value.shape), f"argument '{name}'", attrs))
-        result = module(**inputs, **others)
+        try:
+            result = module(**inputs, **others)
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+            shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in inputs.items())
+            raise UnsupportedError(
+                f"its forward failed on an example of {shapes} ({type(error).__name__}: {error})",
+                where=recorder.place(), remedy="Give an example that forward takes, with its batch axis.",
+            ) from error  # fmt: skip
     return Trace(dict(recorder.returned(result)), tuple(recorder.chains))
 
 
@@ -172,7 +179,7 @@ class _Recorder(TorchFunctionMode):
         given = dict(zip(("input_", *names), args, strict=False)) | kwargs
         x = self.term(given["input_"])
         states = {name: self.term(given[name]) for name in names if given.get(name) is not None}
-        states = {name: term for name, term in states.items() if term.kind not in ("constant", "argument")}
+        states = {name: term for name, term in states.items() if term.kind not in ("constant", "argument", "input")}
         if any(given.get(name) is not None for name in names):
             for name in names:  # states that a population starts from
                 value = given.get(name)
