@@ -42,8 +42,7 @@ _HOMES = {
 __all__ = [
     "Connection", "EventStream", "Modulator", "NeurotrainError", "Plasticity", "Population", "Program", "Run",
     "__version__", "chip_names", "compile_graph", "load_chip", "load_model", "load_program", "load_rule", "model_names",
-    "place", "read_nir", "rule_names", "save_program", "simulate", "simulate_batch", "to_graph",
-    "write_nir",
+    "place", "read_nir", "rule_names", "save_program", "simulate", "simulate_batch", "to_graph", "write_nir",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import snntorch
 from torch import nn
 
 PASSING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+RESHAPING = (nn.Flatten, nn.Unflatten)
 _KINDS = {
     nn.Linear: "Linear", nn.Conv1d: "Conv1d", nn.Conv2d: "Conv2d", nn.AvgPool2d: "AvgPool2d", nn.LPPool2d: "LPPool2d",
     nn.AdaptiveAvgPool2d: "AdaptiveAvgPool2d", nn.BatchNorm1d: "BatchNorm", nn.BatchNorm2d: "BatchNorm",
@@ -66,7 +67,7 @@ def layer_kind(module: nn.Module) -> str | None:
 
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module is one operation; others are looked into."""
-    known = isinstance(module, (*PASSING, nn.Flatten, snntorch.SpikingNeuron)) or layer_kind(module) is not None
+    known = isinstance(module, (*PASSING, *RESHAPING, snntorch.SpikingNeuron)) or layer_kind(module) is not None
     ours = type(module).__module__.startswith("torch.nn.modules")
     return known or (ours and not any(True for _ in module.children()))
 

@@ -164,7 +164,7 @@ class _Recorder(TorchFunctionMode):
         shape, kind, where = tuple(value.shape), leaves.layer_kind(module), self.place()
         if isinstance(module, leaves.PASSING):
             term = x
-        elif isinstance(module, nn.Flatten):
+        elif isinstance(module, leaves.RESHAPING):
             term = reshaped(x, shape, where)
         elif kind is None or kind == "Brevitas":
             term = Term("other", (x,), shape, where, {"why": leaves.why_not(type(module).__name__)})
@@ -187,7 +187,7 @@ class _Recorder(TorchFunctionMode):
                     raise UnsupportedError(
                         f"starts with {name} other than 0", where=self.place(), remedy="Start from states of 0."
                     )
-            previous = self._previous(states)
+            previous = self._previous(module, states)
             chain = self._new(module) if previous is None else previous
         else:
             if id(module) not in self.hidden:
@@ -196,12 +196,12 @@ class _Recorder(TorchFunctionMode):
         self.open = Term("call", (x,), x.shape, self.place(), {"chain": chain, "number": len(chain.calls)})
         chain.calls.append(self.open)
 
-    def _previous(self, states: Mapping[str, Term]) -> Chain | None:
+    def _previous(self, module: nn.Module, states: Mapping[str, Term]) -> Chain | None:
         """The population whose latest call gave all of these states; None where there are none."""
         found: Chain | None = None
         for name, term in states.items():
             call = term.args[0] if term.kind in ("spikes", "state") else None
-            fits = call is not None and call.kind == "call" and call is call["chain"].calls[-1]
+            fits = call is not None and call["chain"].module is module and call is call["chain"].calls[-1]
             wanted = "spikes" if name == "spk" else "state"
             if not fits or term.kind != wanted or (wanted == "state" and term["name"] != name):
                 raise UnsupportedError(

@@ -193,6 +193,11 @@ class _Folding:
         """(step, term) for what a returned value holds of each step; None for what is no signal."""
         if term.kind == "stack" and len(term.args) == self.steps:
             return list(enumerate(term.args))
+        if term.kind == "stack" and any(part.kind in ("spikes", "state") for part in term.args):
+            raise UnsupportedError(
+                f"forward returns {len(term.args)} steps, its neurons take {self.steps}", where=term.where,
+                remedy="Call each population of neurons, a module of its own, once in every step with its own states.",
+            )  # fmt: skip
         if term.kind == "reduce":
             inner = self.over_time(term.args[0])
             if inner is not None and len(inner) == self.steps and term.args[0].kind in ("stack", "reduce"):
