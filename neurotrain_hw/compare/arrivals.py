@@ -32,7 +32,8 @@ class Arrivals:
         `floors`: a shift to the right floors; `bounded`: sums have 32 bits, those of a convolution 24."""
         source = synapses.source
         self.latency, self.factor = source.latency, 2.0**synapses.weight_exp
-        self.floors, self.bounded, self.conv = floors and synapses.weight_exp < 0, bounded, source.conv is not None
+        self.floors, self.bounded = floors and synapses.weight_exp < 0, bounded
+        self.bits = 24 if source.conv is not None and not source.delay else 32
         weight = _weights(synapses, unit, rounded)
         self.operator = _product(weight) if source.conv is None else _convolution(weight, source, pre_shape)
         self.waiting: deque[FloatArray] = deque()
@@ -44,7 +45,7 @@ class Arrivals:
         if self.floors:
             total = np.floor(total)
         if self.bounded:
-            total = wrap(total, 24 if self.conv else 32)
+            total = wrap(total, self.bits)
         return total
 
     def arriving(self, spikes: FloatArray | None, zeros: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from neurotrain_hw.compiler.integers import IntegerLayer
 from neurotrain_hw.program import Arithmetic
 
 FloatArray = npt.NDArray[np.float64]
+Effects = Collection[str] | Mapping[str, Collection[str]]
 _DECAY_ONE, _LIMIT, _THETA_SHIFT = 4096.0, 2.0**23, 6
 
 
@@ -56,34 +57,43 @@ class Emulator:
         self.shapes = {i.name: i.shape for i in network.inputs} | {layer.name: layer.shape for layer in network.layers}
 
     def run(
-        self, inputs: Mapping[str, npt.NDArray[np.integer]], effects: Collection[str] = ALL, *, states: bool = False
+        self, inputs: Mapping[str, npt.NDArray[np.integer]], effects: Effects = ALL, *, record: Collection[str] = ()
     ) -> Emulated:
-        """Run a batch from rest; `inputs` by name, whole numbers (T, B, n) or (T, B, *shape). `states`: u and v, too."""
+        """Run a batch from rest.
+
+        `inputs` by name, whole numbers (T, B, n) or (T, B, *shape). `effects`: of all layers, or by layer (none where
+        it names none). `record`: layers whose u, v and raised are kept.
+        """
         given = {name: np.asarray(x).reshape(*np.shape(x)[:2], -1) for name, x in inputs.items()}
         steps, batch = next(iter(given.values())).shape[:2]
-        layers = [_Layer(self, layer, frozenset(effects), batch) for layer in self.network.layers]
+        layers = [_Layer(self, layer, _of(effects, layer.name), batch) for layer in self.network.layers]
         sent = {layer.name: np.zeros((steps, batch, layer.n), np.uint8) for layer in layers}
-        kept: dict[str, dict[str, FloatArray]] = {"u": {}, "v": {}, "raised": {}}
-        if states:
-            kept = {key: {layer.name: np.zeros((steps, batch, layer.n)) for layer in layers} for key in kept}
+        kept = {
+            key: {layer.name: np.zeros((steps, batch, layer.n)) for layer in layers if layer.name in record}
+            for key in ("u", "v", "raised")
+        }
         for t in range(steps):
             now = {name: x[t].astype(np.float64) for name, x in given.items()}
             for layer in layers:
                 now[layer.name] = layer.step(now)
                 sent[layer.name][t] = now[layer.name]
-                for key, into in kept.items():
-                    if states:
+                if layer.name in record:
+                    for key, into in kept.items():
                         into[layer.name][t] = getattr(layer, key)
             for layer in layers:
                 layer.send(now)
         return Emulated(sent, **kept, beyond={layer.name: (layer.u_beyond, layer.v_beyond) for layer in layers})
 
-    def firing(self, layer: IdealLayer, effects: Collection[str]) -> Firing:
-        """How a layer spikes and resets with these effects."""
-        chip = Firing(
-            "zero_still" if layer.reset == "zero_held" else layer.reset, self.arithmetic.threshold == "reached"
-        )
-        return chip if "reset" in effects else self.source.get(layer.name, Firing(layer.reset, layer.reached))
+    def firing(self, layer: IdealLayer, *, chip: bool) -> Firing:
+        """How a layer spikes and resets, on the chip or in the source."""
+        if not chip:
+            return self.source.get(layer.name, Firing(layer.reset, layer.reached))
+        reset = "zero_still" if layer.reset == "zero_held" else layer.reset
+        return Firing(reset, self.arithmetic.threshold == "reached")
+
+
+def _of(effects: Effects, layer: str) -> frozenset[str]:
+    return frozenset(effects.get(layer, ()) if isinstance(effects, Mapping) else effects)
 
 
 class _Layer:
@@ -100,9 +110,12 @@ class _Layer:
         self.truncate = np.trunc if truncated else np.asarray
         bias = np.ldexp(integer.bias_mant.astype(np.float64), integer.bias_exp)
         self.bias = bias if "bias" in effects else ideal.bias / unit
-        self.current_bias = np.zeros(self.n) if "bias" in effects else ideal.current_bias / unit
-        theta = integer.vth * 2.0**_THETA_SHIFT if "threshold" in effects else ideal.threshold / unit
-        self.membrane = Membrane(emulator.firing(ideal, effects), theta, (batch, self.n))
+        drive = ideal.current_bias / (unit * 2.0**WEIGHT_SHIFT)  # from a neuron that always spikes
+        self.drive = np.rint(drive) if "bias" in effects else drive
+        theta = ideal.threshold / unit
+        if "threshold" in effects:
+            theta = integer.vth.astype(np.float64) * 2.0**_THETA_SHIFT
+        self.membrane = Membrane(emulator.firing(ideal, chip="reset" in effects), theta, (batch, self.n))
         self.synapses = [
             (synapses.source.pre, Arrivals(
                 synapses, unit, emulator.shapes[synapses.source.pre], rounded="weights" in effects, floors=truncated,
@@ -116,14 +129,14 @@ class _Layer:
 
     def step(self, now: Mapping[str, FloatArray]) -> FloatArray:
         """Spikes (B, n) of this step; `now`: what was sent in it so far."""
-        total = self.zeros
+        total = self.zeros + self.drive
         for pre, arrivals in self.synapses:
             total = total + arrivals.arriving(now.get(pre), self.zeros)
         if self.bounded:
             total = wrap(total, 32) * 2.0**WEIGHT_SHIFT
-            u = wrap(self.truncate(self.u * self.keep_u) + wrap(total, 32), 32) + self.current_bias
+            u = wrap(self.truncate(self.u * self.keep_u) + wrap(total, 32), 32)
         else:
-            u = self.truncate(self.u * self.keep_u) + total * 2.0**WEIGHT_SHIFT + self.current_bias
+            u = self.truncate(self.u * self.keep_u) + total * 2.0**WEIGHT_SHIFT
         self.u = self._current(u)
         v = self.membrane.begin(self.v)
         v = self.truncate(v * self.keep_v) + self.u + self.bias

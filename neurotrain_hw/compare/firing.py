@@ -8,10 +8,12 @@ refractory period of one step).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from neurotrain_hw.compiler.ideal import IdealNetwork
+from neurotrain_hw.interchange import Graph
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -25,15 +27,31 @@ RESETS = (
 class Firing:
     """`reset` as `NodeMeaning.reset` (or `zero_still`); `reached`: a spike where v >= theta, else where v > theta.
 
-    `before`: what is sent in a step is decided before anything arrives. `floor`: v does not fall below -theta.
-    `rest`: what v is set to by the zero resets, a number or float64 (n,).
+    `floor`: v does not fall below -theta.
     """
 
     reset: str = "zero"
     reached: bool = False
-    before: bool = False
     floor: bool = False
-    rest: Any = 0.0
+
+
+def source_firing(graph: Graph, network: IdealNetwork) -> dict[str, Firing]:
+    """How the neurons of a graph spike and reset, by layer.
+
+    A neuron that decides before its update is one that decides after it and is heard a step later (the latencies of
+    `network` say so); of its resets only those of the next step ever happen.
+    """
+    found: dict[str, Firing] = {}
+    for layer in network.layers:
+        meaning = graph.meaning.node(layer.name)
+        reset: str = meaning.reset
+        if meaning.decided == "before":
+            late = {"zero": "none", "subtract": "none", "subtract_multiple": "none"}
+            reset = (late | {"subtract_pending": "subtract_delayed"}).get(reset, reset)
+        if type(graph.nodes[layer.name]).__name__ == "Threshold":
+            reset = "none"
+        found[layer.name] = Firing(reset, meaning.threshold == "reached", meaning.floor == "threshold")
+    return found
 
 
 class Membrane:
@@ -51,16 +69,15 @@ class Membrane:
         if rule != "zero_still":
             self.above = self._fires(v)
         if rule == "zero_delayed":
-            return np.where(self.above, self.firing.rest, v)
-        if rule == "subtract_before":
-            return v - self.above * self.step
-        return v
+            return np.where(self.above, 0.0, v)
+        taken: FloatArray = v - self.above * self.step if rule == "subtract_before" else v
+        return taken
 
     def end(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(spikes, v) after the update of a step."""
         firing, step = self.firing, self.step
         if firing.reset in ("zero_held", "zero_still"):
-            v = np.where(self.above, firing.rest, v)
+            v = np.where(self.above, 0.0, v)
         elif firing.reset in ("subtract_delayed", "subtract_pending"):
             v = v - self.above * step
         fires = self._fires(v)
@@ -69,7 +86,7 @@ class Membrane:
             fires = self.above = fires & ~self.above
             sent = fires.astype(np.float64)
         if firing.reset in ("zero", "zero_still"):
-            v = np.where(fires, firing.rest, v)
+            v = np.where(fires, 0.0, v)
         elif firing.reset == "subtract":
             v = v - fires * step
         elif firing.reset == "subtract_pending":
@@ -77,11 +94,10 @@ class Membrane:
         elif firing.reset == "subtract_multiple":
             sent = np.where(fires, np.floor(v / self.theta), 0.0)
             v = v - sent * step
-        if firing.before:
-            sent = self.above.astype(np.float64)
         if firing.floor:
             v = np.maximum(v, -self.theta)
         return sent, v
 
     def _fires(self, v: FloatArray) -> npt.NDArray[np.bool_]:
-        return v >= self.theta if self.firing.reached else v > self.theta
+        fires: npt.NDArray[np.bool_] = v >= self.theta if self.firing.reached else v > self.theta
+        return fires

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from compare_networks import layer, network, program, run, synapses
@@ -23,7 +25,9 @@ def expect_the_simulator(inputs, layers, given, arithmetic):
     """0 differing spikes, u and v."""
     made = program({name: x.shape[2:] for name, x in given.items()}, layers, arithmetic)
     chip = run(made, given, layers)
-    found = Emulator(network(inputs, layers), layers, arithmetic=arithmetic).run(given, states=True)
+    found = Emulator(network(inputs, layers), layers, arithmetic=arithmetic).run(
+        given, record=[one.source.name for one in layers]
+    )
     for one in layers:
         name = one.source.name
         for key, mine in (("spikes", found.sent[name]), ("u", found.u[name]), ("v", found.v[name])):
@@ -38,7 +42,7 @@ def test_all_effects_are_the_simulator_dense_and_recurrent(seed, arithmetic, exp
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 9, 3)
     layers = []
-    for k, (n_pre, n_post) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for k, (n_pre, n_post) in enumerate(pairwise(sizes), start=1):
 
         def q(a, b):
             return rng.integers(-128, 128, (a, b))
@@ -98,6 +102,6 @@ def test_an_effect_that_rounds_nothing_changes_nothing(effect):
     layers = [layer("l1", (5,), [synapses("w", "in", "l1", q)], du=2000, bias_mant=7, vth=400)]
     x = rng.integers(0, 2, (30, 4, 6))
     emulator = Emulator(network({"in": (6,)}, layers), layers)
-    without, one = (emulator.run({"in": x}, effects, states=True) for effects in ((), (effect,)))
+    without, one = (emulator.run({"in": x}, effects, record=["l1"]) for effects in ((), (effect,)))
     assert without.sent["l1"].sum() > 50
     np.testing.assert_array_equal(without.v["l1"], one.v["l1"])
