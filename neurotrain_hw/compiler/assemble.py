@@ -103,9 +103,9 @@ class _Builder:
             self.apart = True
             if ideal.bias.any():
                 raise UnsupportedError(
-                    "it has a bias and loses what arrives in the step after a spike, which no neuron of the chip does "
-                    "and is cleared between samples", where=f"node '{name}'", need="no bias, or reset 'zero'",
-                    remedy="Take the nearest neuron that the chip has (--nearest, nearest=True).",
+                    "it leaks to another potential than 0 and loses what arrives in the step after a spike, which no "
+                    "neuron of the chip does that is cleared before its first step", where=f"node '{name}'",
+                    need="v_leak of 0, or reset 'zero'", remedy="Train with one of them.",
                 )  # fmt: skip
         else:
             kind = "lif_reset"
@@ -180,9 +180,12 @@ class _Builder:
                 continue
             weights = np.empty((total.size, 1), np.int16)
             weights[at.numbers, 0] = 2 * values  # mixed weights of 8 bits are even; the exponent takes it back
+            # the source is heard from the second step on; a layer that is not reset must hear it later
+            late = self.network.depth[name] - 1 if self.apart else 0
+            delays = np.full(weights.shape, late, np.int32) if late else None
             self.connections.append(
-                Connection(f"{name}-bias-{part}", "dense", self._bias_source(), name, weights, exp - 1, sign_mode="mixed")
-                .packed()
+                Connection(f"{name}-bias-{part}", "delay_dense" if late else "dense", self._bias_source(), name, weights,
+                           exp - 1, sign_mode="mixed", delays=delays).packed()
             )  # fmt: skip
         error = np.abs(wanted - total).max() * float(layer.unit.max()) * (1 << VTH_SHIFT)
         self.notes.append(f"{name}: bias of its current rounded by at most {error:.3g}, from a neuron that always spikes")

@@ -37,17 +37,29 @@ def scheduled(network: IdealNetwork, *, nearest: bool = False) -> IdealNetwork:
     synapses = tuple(
         replace(s, delay=depth[s.post] - depth[s.pre] + s.latency - 1) for s in network.synapses
     )
-    notes = list(network.notes)
-    for layer in network.layers:
-        if any(s.pre == layer.name and s.latency for s in synapses) and _wakes_early(layer, depth[layer.name]):
-            text = f"{layer.name}: its bias alone makes it spike before its first step, {depth[layer.name]} steps ahead"
-            if not nearest:
-                raise UnsupportedError(
-                    text, where=f"node '{layer.name}'", need="silence before the sample, since a loop carries spikes on",
-                    remedy="Train with a smaller bias, or take these spikes into account (nearest).",
-                )  # fmt: skip
-            notes.append(text)
-    return replace(network, synapses=synapses, depth=depth, notes=tuple(notes))
+    carried = {s.pre for s in synapses if s.latency}
+    layers = tuple(
+        _through_current(layer, depth[layer.name], nearest) if layer.name in carried else layer for layer in network.layers
+    )
+    return replace(network, synapses=synapses, layers=layers, depth=depth)
+
+
+def _through_current(layer: IdealLayer, depth: int, nearest: bool) -> IdealLayer:
+    """A layer that does not spike before its first step, which a loop or a delay would carry into it.
+
+    Where its bias alone would make it spike, the bias comes through its current, from a neuron that begins in time.
+    """
+    if not _wakes_early(layer, depth):
+        return layer
+    if np.all(layer.current_decay == 0):
+        return replace(layer, bias=np.zeros(layer.n), current_bias=layer.current_bias + layer.bias)
+    text = f"its bias alone makes it spike before its first step, {depth} steps ahead, and a loop carries that on"
+    if not nearest:
+        raise UnsupportedError(
+            text, where=f"node '{layer.name}'", need="silence before the sample",
+            remedy="Train with a leak potential nearer to 0, or take these spikes into account (--nearest, nearest=True).",
+        )  # fmt: skip
+    return replace(layer, departures=(*layer.departures, text))
 
 
 def _too_short(reached_by: dict[str, str], name: str) -> UnsupportedError:
@@ -64,14 +76,12 @@ def _too_short(reached_by: dict[str, str], name: str) -> UnsupportedError:
 
 
 def _wakes_early(layer: IdealLayer, depth: int) -> bool:
-    """Whether biases alone take a neuron over its threshold in the steps before the window (1 .. depth)."""
-    if not (layer.bias.any() or layer.current_bias.any()):
+    """Whether the bias of v alone takes a neuron to its threshold in the steps before the window (1 .. depth)."""
+    if not layer.bias.any():
         return False
-    i, v = np.zeros(layer.n), np.zeros(layer.n)
-    for step in range(1, depth + 1):
-        # the current's bias comes from a source on the chip, which is heard from the second step on
-        i = layer.current_decay * i + (layer.current_bias if step > 1 else 0)
-        v = layer.decay * v + i + layer.bias
-        if np.any(v > layer.threshold):
+    v = np.zeros(layer.n)
+    for _ in range(depth):
+        v = layer.decay * v + layer.bias
+        if np.any(v >= layer.threshold * 0.99):  # rounding may take it over
             return True
     return False
