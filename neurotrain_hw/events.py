@@ -124,7 +124,9 @@ class EventStream:
     def renumbered(self, numbers: npt.NDArray[np.int64]) -> EventStream:
         """The same events with neuron k called `numbers[k]`, a permutation int64 (n,)."""
         if not np.array_equal(np.sort(numbers), np.arange(self.n)):
-            raise ValueRangeError("the numbers are no permutation", where="EventStream.renumbered", need=f"0..{self.n - 1}")
+            raise ValueRangeError(
+                "the numbers are no permutation", where="EventStream.renumbered", need=f"0..{self.n - 1}"
+            )
         index = numbers[self.index]
         order = np.lexsort((index, self.rows()))
         payload = None if self.payload is None else self.payload[order]

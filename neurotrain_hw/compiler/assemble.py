@@ -24,7 +24,8 @@ _FINE_MAX = 127
 
 
 def assemble(
-    network: IdealNetwork, layers: tuple[IntegerLayer, ...], chip: Chip, *, steps: int, input_bits: int = 0, name: str = ""
+    network: IdealNetwork, layers: tuple[IntegerLayer, ...], chip: Chip, *, steps: int, input_bits: int = 0,
+    name: str = "",
 ) -> Program:  # fmt: skip
     """The program of a network whose layers are integers; not yet placed.
 
@@ -68,7 +69,9 @@ class _Builder:
         self.scales: dict[str, float | tuple[float, ...]] = {}
         self.notes: list[str] = []
         self.apart = any(s.latency > 0 for s in network.synapses)
-        self._at = {p.name: self._numbering(p) for p in (*network.inputs, *network.layers)}
+        self._parts: dict[str, IdealInput | IdealLayer] = {p.name: p for p in network.inputs}
+        self._parts |= {layer.name: layer for layer in network.layers}
+        self._at = {name: self._numbering(part) for name, part in self._parts.items()}
         self._bias = ""
 
     def _numbering(self, part: IdealInput | IdealLayer) -> _Numbering:
@@ -138,7 +141,7 @@ class _Builder:
             )  # fmt: skip
         n_post, n_pre = post.numbers.size, pre.numbers.size
         if source.conv is not None:
-            weights = _unrolled(synapses, weights, self._shape(source.pre), self._shape(source.post))
+            weights = _unrolled(synapses, weights, self._parts[source.pre].shape, self._parts[source.post].shape)
         placed = np.empty((n_post, n_pre), np.int16)
         placed[np.ix_(post.numbers, pre.numbers)] = weights
         kind = ("dense", "sparse", "delay_dense", "delay_sparse")[2 * bool(source.delay) + (source.conv is not None)]
@@ -159,9 +162,6 @@ class _Builder:
             )  # fmt: skip
         return delay
 
-    def _shape(self, name: str) -> tuple[int, ...]:
-        return next(p.shape for p in (*self.network.inputs, *self.network.layers) if p.name == name)
-
     def _current_bias(self, layer: IntegerLayer, at: _Numbering) -> None:
         """Weights from a neuron that spikes in every step: coarse ones and fine ones, 16 bits together."""
         name = layer.source.name
@@ -172,8 +172,9 @@ class _Builder:
             coarse = np.zeros_like(total)
         if np.abs(coarse).max(initial=0) > _FINE_MAX:
             raise ValueRangeError(
-                f"a bias of {np.abs(layer.source.current_bias).max():.4g} is too large for the chip", where=f"node '{name}'",
-                need=int(np.abs(total).max()), limit=(_FINE_MAX + 1) << _COARSE, remedy="Train with a smaller bias.",
+                f"a bias of {np.abs(layer.source.current_bias).max():.4g} is too large for the chip",
+                where=f"node '{name}'", need=int(np.abs(total).max()),
+                limit=(_FINE_MAX + 1) << _COARSE, remedy="Train with a smaller bias.",
             )  # fmt: skip
         for part, exp, values in (("coarse", _COARSE, coarse), ("fine", 0, total - (coarse << _COARSE))):
             if not values.any():
@@ -184,25 +185,26 @@ class _Builder:
             late = self.network.depth[name] - 1 if self.apart else 0
             delays = np.full(weights.shape, late, np.int32) if late else None
             self.connections.append(
-                Connection(f"{name}-bias-{part}", "delay_dense" if late else "dense", self._bias_source(), name, weights,
-                           exp - 1, sign_mode="mixed", delays=delays).packed()
+                Connection(f"{name}-bias-{part}", "delay_dense" if late else "dense", self._bias_source(), name,
+                           weights, exp - 1, sign_mode="mixed", delays=delays).packed()
             )  # fmt: skip
         error = np.abs(wanted - total).max() * float(layer.unit.max()) * (1 << VTH_SHIFT)
-        self.notes.append(f"{name}: bias of its current rounded by at most {error:.3g}, from a neuron that always spikes")
+        self.notes.append(
+            f"{name}: bias of its current rounded by at most {error:.3g}, from a neuron that always spikes"
+        )
 
     def _bias_source(self) -> str:
         if not self._bias:
-            taken = {p.name for p in (*self.network.inputs, *self.network.layers)}
-            taken |= {s.name for s in self.network.synapses}
-            self._bias = next(name for name in ("bias", *(f"bias-{k}" for k in range(len(taken) + 1))) if name not in taken)
+            taken = {*self._parts, *(s.name for s in self.network.synapses)}
+            self._bias = next(
+                name for name in ("bias", *(f"bias-{k}" for k in range(len(taken) + 1))) if name not in taken
+            )
             always: dict[str, IntOrArray] = {"du": 4095, "dv": 4095, "vth": 0, "bias_mant": 1, "bias_exp": 0}
             self.populations.append(Population(self._bias, "lif", (1,), always, arithmetic=Arithmetic()))
         return self._bias
 
 
-def _unrolled(
-    synapses: IntegerSynapses, kernel: I64, pre: tuple[int, ...], post: tuple[int, ...]
-) -> I64:
+def _unrolled(synapses: IntegerSynapses, kernel: I64, pre: tuple[int, ...], post: tuple[int, ...]) -> I64:
     """The matrix of a kernel, (n_post, n_pre), in the source's numbering."""
     volume = post if len(post) == 3 else (post[0], 1, post[1])
     way = Way(pre, post, kernel.astype(np.float64), np.ones(len(kernel)), synapses.source.conv, volume)

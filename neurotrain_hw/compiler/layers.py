@@ -98,7 +98,9 @@ def _filter(
         if meaning.integration == "exponential":
             decay = np.exp(-dt_s / tau)
         elif np.any(tau < dt_s * (1 - 1e-9)):
-            raise ValueRangeError(f"tau goes down to {tau.min():.4g} s, below the step", where=where, need=f">= {dt_s} s")
+            raise ValueRangeError(
+                f"tau goes down to {tau.min():.4g} s, below the step", where=where, need=f">= {dt_s} s"
+            )
         else:
             decay = 1 - dt_s / tau
         share = 1 - decay
@@ -117,8 +119,9 @@ def _spiking(
     reset, change = _RESETS[meaning.reset]
     if meaning.reset.startswith("zero") and np.any(v_reset != 0):
         raise UnsupportedError(
-            f"it resets to {v_reset.flat[np.abs(v_reset).argmax()]:.4g}, and the chip's neuron resets to 0", where=where,
-            need="v_reset of 0", remedy="Train with a reset potential of 0; a constant drive can be a bias.",
+            f"it resets to {v_reset.flat[np.abs(v_reset).argmax()]:.4g}, and the chip's neuron resets to 0",
+            where=where, need="v_reset of 0",
+            remedy="Train with a reset potential of 0; a constant drive can be a bias.",
         )  # fmt: skip
     departures = [change] if change else []
     allowed = chip.texts("neuron.reset") or ("zero",)

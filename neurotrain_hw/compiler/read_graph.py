@@ -142,8 +142,8 @@ class _Reader:
         if _kind(source) != "Input" and _kind(source) not in _SENDS:
             raise UnsupportedError(
                 f"is of kind {_kind(source)} and stands before other neurons: a neuron that never spikes sends nothing "
-                "on a chip that sends spikes", where=f"node '{trail.at}'", need="LI, CubaLI and I only before the output",
-                remedy="Give it a threshold (LIF), or take it out.",
+                "on a chip that sends spikes", where=f"node '{trail.at}'",
+                need="LI, CubaLI and I only before the output", remedy="Give it a threshold (LIF), or take it out.",
             )  # fmt: skip
         way = start(_sent(source))
         for inner in trail.behind[:-1]:

@@ -34,12 +34,11 @@ def scheduled(network: IdealNetwork, *, nearest: bool = False) -> IdealNetwork:
             break
     else:
         raise _too_short(reached_by, changed)
-    synapses = tuple(
-        replace(s, delay=depth[s.post] - depth[s.pre] + s.latency - 1) for s in network.synapses
-    )
+    synapses = tuple(replace(s, delay=depth[s.post] - depth[s.pre] + s.latency - 1) for s in network.synapses)
     carried = {s.pre for s in synapses if s.latency}
     layers = tuple(
-        _through_current(layer, depth[layer.name], nearest) if layer.name in carried else layer for layer in network.layers
+        _through_current(layer, depth[layer.name], nearest) if layer.name in carried else layer
+        for layer in network.layers
     )
     return replace(network, synapses=synapses, layers=layers, depth=depth)
 
@@ -57,7 +56,7 @@ def _through_current(layer: IdealLayer, depth: int, nearest: bool) -> IdealLayer
     if not nearest:
         raise UnsupportedError(
             text, where=f"node '{layer.name}'", need="silence before the sample",
-            remedy="Train with a leak potential nearer to 0, or take these spikes into account (--nearest, nearest=True).",
+            remedy="Train with a leak potential nearer to 0, or take these spikes into account (--nearest).",
         )  # fmt: skip
     return replace(layer, departures=(*layer.departures, text))
 
@@ -69,7 +68,7 @@ def _too_short(reached_by: dict[str, str], name: str) -> UnsupportedError:
         name = reached_by[name]
     loop = [name, *reversed(seen[seen.index(name) :])]
     return UnsupportedError(
-        f"the loop {' -> '.join(loop)} has {len(loop) - 1} connections, which take more steps on a chip than in the graph",
+        f"the loop {' -> '.join(loop)} has {len(loop) - 1} connections, more steps on a chip than in the graph",
         where=f"node '{name}'", need="as many steps of delay in the loop as it has connections",
         remedy="Put a Delay into the loop, or connect the layer to itself.",
     )  # fmt: skip

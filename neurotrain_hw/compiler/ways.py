@@ -51,7 +51,7 @@ class Way:
         _check_size(n_sent, n_taken, where)
         if self.weight is None:
             scale = 1.0 if self.row_scale is None else self.row_scale
-            return np.eye(n_sent) * np.reshape(scale, (-1, 1))
+            return np.asarray(np.eye(n_sent) * np.reshape(scale, (-1, 1)))
         if self.conv is None:
             return _rows(self) * self.weight
         rows, columns, values = taps(self)
@@ -80,7 +80,7 @@ def constant(way: Way, values: npt.NDArray[Any], where: str) -> FloatArray:
     """What constant values (n_taken,), sent in every step, become behind the way, (n_sent,)."""
     flat = np.asarray(values, np.float64).reshape(-1)
     if way.weight is None:
-        return flat * (1.0 if way.row_scale is None else way.row_scale)
+        return flat if way.row_scale is None else flat * way.row_scale
     return way.matrix(where) @ flat
 
 
@@ -102,7 +102,9 @@ def _scale(way: Way, name: str, node: Any, quantisation: Quantisation | None) ->
     by_channel = values.reshape(way.volume[0], -1)
     if np.all(by_channel == by_channel[:, :1]):
         return replace(way, row_scale=_row_scale(way) * by_channel[:, 0])
-    return _unrolled(way, values.reshape(-1, 1) * way.matrix(f"node '{name}'"), name, "scales neurons of a channel apart")
+    return _unrolled(
+        way, values.reshape(-1, 1) * way.matrix(f"node '{name}'"), name, "scales neurons of a channel apart"
+    )
 
 
 def _linear(way: Way, name: str, node: Any, quantisation: Quantisation | None) -> Way:
@@ -114,7 +116,12 @@ def _linear(way: Way, name: str, node: Any, quantisation: Quantisation | None) -
         scale = np.asarray(1.0 if way.row_scale is None else way.row_scale)
         if np.all(scale == scale.reshape(-1)[0]):
             return replace(
-                way, sent=sent, weight=weight, row_scale=ones * scale.reshape(-1)[0], quantisation=quantisation, nodes=nodes
+                way,
+                sent=sent,
+                weight=weight,
+                row_scale=ones * scale.reshape(-1)[0],
+                quantisation=quantisation,
+                nodes=nodes,
             )
         lost = _lost(quantisation, name, "its inputs are scaled apart")
         return replace(way, sent=sent, weight=weight * scale, row_scale=ones, nodes=nodes, losses=(*way.losses, *lost))
@@ -123,7 +130,10 @@ def _linear(way: Way, name: str, node: Any, quantisation: Quantisation | None) -
         found = _aftertaps(way, weight, name, quantisation)
         if found is not None:
             return found
-    lost = (*way.losses, *_lost(quantisation or way.quantisation, name, "it follows other weights without neurons between"))
+    lost = (
+        *way.losses,
+        *_lost(quantisation or way.quantisation, name, "it follows other weights without neurons between"),
+    )
     product = weight @ way.matrix(f"node '{name}'")
     return Way(way.taken, sent, product, ones, nodes=nodes, losses=lost)
 
@@ -181,7 +191,11 @@ def _convolved(
         if joined is not None:
             kernel, factor, geometry = joined
             overlap = any(size > step for size, step in zip(way.weight.shape[2:], way.conv.stride, strict=True))
-            lost = _lost(quantisation, name or "pooling", "the windows of the pooling before it overlap") if overlap else ()
+            lost = (
+                _lost(quantisation, name or "pooling", "the windows of the pooling before it overlap")
+                if overlap
+                else ()
+            )
             return Way(
                 way.taken, sent, kernel, row_scale * factor, geometry, volume, None if lost else quantisation, nodes,
                 (*way.losses, *lost),
@@ -190,7 +204,11 @@ def _convolved(
     _check_size(n_sent, n_taken, f"node '{name or 'pooling'}'")
     alone = Way(way.sent, sent, kernel, row_scale, geometry, volume).matrix(f"node '{name}'")
     product = alone @ way.matrix(f"node '{name}'") if way.weight is not None else alone * np.asarray(way.row_scale)
-    lost = _lost(quantisation or way.quantisation, name or "pooling", "it does not follow neurons, or its inputs are scaled apart")
+    lost = _lost(
+        quantisation or way.quantisation,
+        name or "pooling",
+        "it does not follow neurons, or its inputs are scaled apart",
+    )
     return Way(way.taken, sent, product, np.ones(n_sent), nodes=nodes, losses=(*way.losses, *lost))
 
 
@@ -220,8 +238,14 @@ def _joined(way: Way, kernel: FloatArray, geometry: ConvGeometry) -> tuple[Float
         for k in range(kernel.shape[3]):
             top = i * geometry.dilation[0] * pool.stride[0]
             left = k * geometry.dilation[1] * pool.stride[1]
-            joined[:, :, top : top + before.shape[2], left : left + before.shape[3]] += kernel[:, :, i : i + 1, k : k + 1]
-    return joined, float(factors[0]), ConvGeometry((stride[0], stride[1]), (padding[0], padding[1]), (1, 1), geometry.groups)
+            joined[:, :, top : top + before.shape[2], left : left + before.shape[3]] += kernel[
+                :, :, i : i + 1, k : k + 1
+            ]
+    return (
+        joined,
+        float(factors[0]),
+        ConvGeometry((stride[0], stride[1]), (padding[0], padding[1]), (1, 1), geometry.groups),
+    )
 
 
 def taps(way: Way) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
@@ -237,7 +261,9 @@ def taps(way: Way) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatA
     row = y * conv.stride[0] + i * conv.dilation[0] - conv.padding[0]
     column = x * conv.stride[1] + k * conv.dilation[1] - conv.padding[1]
     channel = (o // out_per_group) * per_group + c
-    inside = np.broadcast_to((row >= 0) & (row < rows_in) & (column >= 0) & (column < columns_in), _grid(o, c, i, k, y, x))
+    inside = np.broadcast_to(
+        (row >= 0) & (row < rows_in) & (column >= 0) & (column < columns_in), _grid(o, c, i, k, y, x)
+    )
     target = np.broadcast_to((o * height + y) * width + x, inside.shape)[inside]
     source = np.broadcast_to((channel * rows_in + row) * columns_in + column, inside.shape)[inside]
     return target, source, np.broadcast_to(scaled[..., None, None], inside.shape)[inside]
@@ -262,7 +288,9 @@ def _evenly_padded(
             if after - before != 1 or dilation[axis] != 1:
                 weight = _spread(weight, 2 + axis, dilation[axis])
                 dilation = tuple(1 if k == axis else d for k, d in enumerate(dilation))
-            weight = np.concatenate([np.zeros_like(np.take(weight, [0], 2 + axis))] * (after - before) + [weight], 2 + axis)
+            weight = np.concatenate(
+                [np.zeros_like(np.take(weight, [0], 2 + axis))] * (after - before) + [weight], 2 + axis
+            )
         padding.append(after)
     return weight, (padding[0], padding[1]), dilation
 

@@ -98,7 +98,7 @@ class Program:
         return self.timing
 
     def scale(self, name: str) -> npt.NDArray[np.float64]:
-        """How much one integer step of v is worth in the source, float64 (n,), in the chip's numbering; NaN if unsaid."""
+        """What one integer step of v is worth in the source, float64 (n,), in the chip's numbering; NaN if unsaid."""
         return np.broadcast_to(np.asarray(self.scales.get(name, np.nan), np.float64), (self.population(name).n,))
 
     def connection(self, name: str) -> Connection:
