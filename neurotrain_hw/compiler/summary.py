@@ -43,7 +43,7 @@ def layer_rows(graph: Graph, program: Program) -> tuple[LayerRow, ...]:
 def _layer(graph: Graph, program: Program, name: str) -> LayerRow:
     connection = program.connection(name)
     population = program.population(connection.post)
-    lif, scale = graph.nodes[population.name], program.scales[population.name]
+    lif, scale = graph.nodes[population.name], float(program.scale(population.name)[0])
     gain = np.asarray(lif.r, np.float64) * graph.meaning.dt_s / lif.tau
     wanted = np.asarray(graph.nodes[name].weight, np.float64) * gain[:, None]
     got = connection.matrix() * (2.0 ** (connection.weight_exp + VTH_SHIFT) * scale)
