@@ -221,7 +221,7 @@ def _show_attribution(found: Mapping[str, Any]) -> None:
             output.table(
                 title,
                 [
-                    "only this", "accuracy", "points lost", "differing spikes", "of all", "all but this", "points won",
+                    "only", "accuracy", "points lost", "differing spikes", "of all", "all but it", "points won",
                     "differing",
                 ],
                 [

@@ -88,8 +88,10 @@ class Attribution:
 class Attributor:
     """Runs every variant on piece after piece of the recordings."""
 
-    def __init__(self, emulator: Emulator, output: str) -> None:
-        names = [layer.name for layer in emulator.network.layers]
+    def __init__(self, emulator: Emulator, layers: Sequence[str], output: str) -> None:
+        """`layers`: those of the source; what else there is goes with all of them."""
+        names = self.layers = tuple(layers)
+        others = [layer.name for layer in emulator.network.layers if layer.name not in names]
         self.emulator, self.output = emulator, emulator.network.layer(output)
         self.scale = emulator.integers[output].unit * self.output.gain
         self.spikes = 0
@@ -98,8 +100,9 @@ class Attributor:
             self.variants += [Variant(f"+{effect}", {effect}), Variant(f"-{effect}", ALL - {effect})]
         if len(names) > 1:
             for name in names:
-                rest = {other: ALL for other in names if other != name}
-                self.variants += [Variant(f"+layer {name}", {name: ALL}), Variant(f"-layer {name}", rest)]
+                rest = {other: ALL for other in (*names, *others) if other != name}
+                alone = dict.fromkeys((name, *others), ALL)
+                self.variants += [Variant(f"+layer {name}", alone), Variant(f"-layer {name}", rest)]
 
     def add(self, inputs: Mapping[str, Array], labels: Array | None, *, done: Sequence[Any] = ()) -> None:
         """Take in recordings (T, B, *shape) by input; `done`: what is called after each variant."""
@@ -110,13 +113,14 @@ class Attributor:
             found = classes(self.output, Activity("equations", run.sent, v=run.v), self.scale)
             if base is None:
                 base = run.sent, found
-                self.spikes += sum(int(s.sum(dtype=np.int64)) for s in run.sent.values())
+                self.spikes += sum(int(run.sent[name].sum(dtype=np.int64)) for name in self.layers)
             variant.samples += len(found)
             if labels is not None:
                 variant.right = (variant.right or 0) + int(np.count_nonzero(found == labels))
             variant.decisions += int(np.count_nonzero(found != base[1]))
-            for name, sent in run.sent.items():
-                variant.differing[name] = variant.differing.get(name, 0) + int(np.count_nonzero(sent != base[0][name]))
+            for name in self.layers:
+                differing = int(np.count_nonzero(run.sent[name] != base[0][name]))
+                variant.differing[name] = variant.differing.get(name, 0) + differing
             for call in done:
                 call()
 
@@ -126,9 +130,9 @@ class Attributor:
         none, everything = found[BASE], found[EVERYTHING]
         effects = tuple(_share(found, effect, effect, text) for effect, text in EFFECTS.items())
         layers = tuple(
-            _share(found, f"layer {layer.name}", layer.name, "all effects in this layer")
-            for layer in self.emulator.network.layers
-            if f"+layer {layer.name}" in found
+            _share(found, f"layer {name}", name, "all effects in this layer")
+            for name in self.layers
+            if f"+layer {name}" in found
         )
         return Attribution(
             none.samples, none.accuracy, everything.accuracy, _points(none, everything), everything.decisions,

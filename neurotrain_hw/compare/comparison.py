@@ -140,9 +140,9 @@ class _Tally:
     def __init__(self) -> None:
         self.samples = self.right = self.spikes = 0
 
-    def add(self, activity: Activity, found: Array, labels: Array | None) -> None:
+    def add(self, spikes: int, found: Array, labels: Array | None) -> None:
         self.samples += len(found)
-        self.spikes += sum(int(sent.sum(dtype=np.int64)) for sent in activity.sent.values())
+        self.spikes += spikes
         self.right += 0 if labels is None else int(np.count_nonzero(found == labels))
 
 
@@ -155,12 +155,13 @@ class _Work:
         self.network, self.source = lowered.network, source
         self.program, self.other = program or lowered.program, program is not None
         self.order = [layer.name for layer in self.network.layers]
+        self.own = [name for name in self.order if name in graph.nodes]  # without a source of biases
         self.output = self.network.layer(self.network.outputs[0])
         self.emulator = Emulator(
             self.network, lowered.layers, arithmetic=chip_arithmetic(chip), source=source_firing(graph, self.network)
         )
         self.scale = {layer.source.name: layer.unit * layer.source.gain for layer in lowered.layers}
-        self.attributor = Attributor(self.emulator, self.output.name) if attribute else None
+        self.attributor = Attributor(self.emulator, self.own, self.output.name) if attribute else None
         self.pairs: dict[tuple[str, str], Pair] = {}
         self.tallies: dict[str, _Tally] = {}
         self.magnitudes = {
@@ -210,6 +211,8 @@ class _Work:
         fillings = []
         for layer in self.lowered.layers:
             name = layer.source.name
+            if name not in self.own:
+                continue
             fillings += [*weight_fillings(layer), *state_fillings(layer, self.magnitudes[name], self.beyond[name])]
         return Comparison(
             self.program.name, self.program.chip, self.recordings.steps, len(self.recordings), tuple(rows),
@@ -237,7 +240,8 @@ class _Work:
     def _count(self, activity: Activity, labels: Array | None) -> None:
         found = self._classes(activity)
         if found is not None:
-            self.tallies.setdefault(activity.run, _Tally()).add(activity, found, labels)
+            spikes = sum(int(activity.sent[name].sum(dtype=np.int64)) for name in self.own if name in activity.sent)
+            self.tallies.setdefault(activity.run, _Tally()).add(spikes, found, labels)
 
     def _pair(self, a: Activity, b: Activity, x: Array, *, exact: bool = False) -> None:
         pair = self.pairs.setdefault((a.run, b.run), Pair(a.run, b.run, exact))

@@ -54,6 +54,8 @@ class Emulator:
         self.network, self.arithmetic = network, arithmetic
         self.integers = {layer.source.name: layer for layer in integers}
         self.source = dict(source or {})
+        self.always = {name for name, layer in self.integers.items() if not layer.synapses}
+        """Layers that nothing reaches: what they send is a bias of the layers behind them."""
         self.shapes = {i.name: i.shape for i in network.inputs} | {layer.name: layer.shape for layer in network.layers}
 
     def run(
@@ -118,8 +120,8 @@ class _Layer:
         self.membrane = Membrane(emulator.firing(ideal, chip="reset" in effects), theta, (batch, self.n))
         self.synapses = [
             (synapses.source.pre, Arrivals(
-                synapses, unit, emulator.shapes[synapses.source.pre], rounded="weights" in effects, floors=truncated,
-                bounded=self.bounded,
+                synapses, unit, emulator.shapes[synapses.source.pre], floors=truncated, bounded=self.bounded,
+                rounded=("bias" if synapses.source.pre in emulator.always else "weights") in effects,
             ))
             for synapses in integer.synapses
         ]  # fmt: skip

@@ -43,6 +43,8 @@ def source_firing(graph: Graph, network: IdealNetwork) -> dict[str, Firing]:
     """
     found: dict[str, Firing] = {}
     for layer in network.layers:
+        if layer.name not in graph.nodes:  # made by the compiler: a source of biases
+            continue
         meaning = graph.meaning.node(layer.name)
         reset: str = meaning.reset
         if meaning.decided == "before":

@@ -39,7 +39,7 @@ def run_reference(graph: Graph, network: IdealNetwork, x: Inputs, *, states: boo
     A neuron that decides before its update, or whose spikes are delayed, shows them later than it decides: the
     recordings are then followed by silence, and the spikes moved back.
     """
-    names = [layer.name for layer in network.layers]
+    names = [layer.name for layer in network.layers if layer.name in graph.nodes]
     late = {name: _late(graph, name) for name in names}
     steps, longest = x.shape[1], max(late.values())
     given = np.moveaxis(x, 1, 0)
