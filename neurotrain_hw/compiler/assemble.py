@@ -8,19 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.ideal import FloatArray, IdealInput, IdealLayer, IdealNetwork
+from neurotrain_hw.compiler.ideal import IdealInput, IdealLayer, IdealNetwork
 from neurotrain_hw.compiler.integers import IntegerLayer, IntegerSynapses
-from neurotrain_hw.compiler.neurons import VTH_SHIFT, chip_arithmetic
+from neurotrain_hw.compiler.neurons import chip_arithmetic
 from neurotrain_hw.compiler.ways import Way, taps
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.program import Arithmetic, Connection, Convolution, IntOrArray, Population, Program, Timing
+from neurotrain_hw.program import Connection, Convolution, IntOrArray, Population, Program, Timing
 from neurotrain_hw.program.numbering import numbers
 
 I64 = npt.NDArray[np.int64]
 
 _IMAGE_AXES = (2, 1, 0)  # (W, H, C) on the chip, as Lava's convolutions have it, is (C, H, W) in the source
-_COARSE = 8  # a bias of a current is a coarse weight, worth 2^8 fine ones, and a fine one: 16 bits together
-_FINE_MAX = 127
 
 
 def assemble(
@@ -30,8 +28,8 @@ def assemble(
     """The program of a network whose layers are integers; not yet placed.
 
     `steps`: steps T of a sample. `input_bits`: bits of the whole numbers that inputs carry; 0: spikes. Populations bear
-    the names of the layers, connections those of the weights. A bias of a current comes from a neuron that spikes in
-    every step. Raises UnsupportedError and ValueRangeError for what a chip of Loihi's kind cannot hold.
+    the names of the layers, connections those of the weights. Raises UnsupportedError and ValueRangeError for what a
+    chip of Loihi's kind cannot hold.
     """
     images = _images(network)
     build = _Builder(network, chip, steps, input_bits, images)
@@ -72,7 +70,6 @@ class _Builder:
         self._parts: dict[str, IdealInput | IdealLayer] = {p.name: p for p in network.inputs}
         self._parts |= {layer.name: layer for layer in network.layers}
         self._at = {name: self._numbering(part) for name, part in self._parts.items()}
-        self._bias = ""
 
     def _numbering(self, part: IdealInput | IdealLayer) -> _Numbering:
         if part.name not in self.images:
@@ -123,10 +120,10 @@ class _Builder:
         scale[at.numbers] = layer.unit * ideal.gain
         self.scales[name] = float(scale[0]) if np.all(scale == scale[0]) else tuple(float(v) for v in scale)
         for synapses in layer.synapses:
+            if synapses.source.name.endswith("-rest") and not synapses.q.any():  # nothing was left to it
+                continue
             self.connections.append(self._connection(synapses))
             self.notes += synapses.notes
-        if ideal.current_bias.any():
-            self._current_bias(layer, at)
 
     def _connection(self, synapses: IntegerSynapses) -> Connection:
         source, pre, post = synapses.source, self._at[synapses.source.pre], self._at[synapses.source.post]
@@ -161,47 +158,6 @@ class _Builder:
                 limit=f"{most} on {self.chip.name}", remedy="Shorten the delay, or the way beside it.",
             )  # fmt: skip
         return delay
-
-    def _current_bias(self, layer: IntegerLayer, at: _Numbering) -> None:
-        """Weights from a neuron that spikes in every step: coarse ones and fine ones, 16 bits together."""
-        name = layer.source.name
-        wanted: FloatArray = layer.source.current_bias / (layer.unit * (1 << VTH_SHIFT))
-        total = np.rint(wanted).astype(np.int64)
-        coarse = np.rint(total / (1 << _COARSE)).astype(np.int64)
-        if np.abs(total).max(initial=0) <= _FINE_MAX:
-            coarse = np.zeros_like(total)
-        if np.abs(coarse).max(initial=0) > _FINE_MAX:
-            raise ValueRangeError(
-                f"a bias of {np.abs(layer.source.current_bias).max():.4g} is too large for the chip",
-                where=f"node '{name}'", need=int(np.abs(total).max()),
-                limit=(_FINE_MAX + 1) << _COARSE, remedy="Train with a smaller bias.",
-            )  # fmt: skip
-        for part, exp, values in (("coarse", _COARSE, coarse), ("fine", 0, total - (coarse << _COARSE))):
-            if not values.any():
-                continue
-            weights = np.empty((total.size, 1), np.int16)
-            weights[at.numbers, 0] = 2 * values  # mixed weights of 8 bits are even; the exponent takes it back
-            # the source is heard from the second step on; a layer that is not reset must hear it later
-            late = self.network.depth[name] - 1 if self.apart else 0
-            delays = np.full(weights.shape, late, np.int32) if late else None
-            self.connections.append(
-                Connection(f"{name}-bias-{part}", "delay_dense" if late else "dense", self._bias_source(), name,
-                           weights, exp - 1, sign_mode="mixed", delays=delays).packed()
-            )  # fmt: skip
-        error = np.abs(wanted - total).max() * float(layer.unit.max()) * (1 << VTH_SHIFT)
-        self.notes.append(
-            f"{name}: bias of its current rounded by at most {error:.3g}, from a neuron that always spikes"
-        )
-
-    def _bias_source(self) -> str:
-        if not self._bias:
-            taken = {*self._parts, *(s.name for s in self.network.synapses)}
-            self._bias = next(
-                name for name in ("bias", *(f"bias-{k}" for k in range(len(taken) + 1))) if name not in taken
-            )
-            always: dict[str, IntOrArray] = {"du": 4095, "dv": 4095, "vth": 0, "bias_mant": 1, "bias_exp": 0}
-            self.populations.append(Population(self._bias, "lif", (1,), always, arithmetic=Arithmetic()))
-        return self._bias
 
 
 def _unrolled(synapses: IntegerSynapses, kernel: I64, pre: tuple[int, ...], post: tuple[int, ...]) -> I64:

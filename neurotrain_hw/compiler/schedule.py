@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork
+from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork, IdealSynapses
 from neurotrain_hw.errors import UnsupportedError
 
 
@@ -40,7 +40,34 @@ def scheduled(network: IdealNetwork, *, nearest: bool = False) -> IdealNetwork:
         _through_current(layer, depth[layer.name], nearest) if layer.name in carried else layer
         for layer in network.layers
     )
-    return replace(network, synapses=synapses, layers=layers, depth=depth)
+    return _with_bias_source(replace(network, synapses=synapses, layers=layers, depth=depth))
+
+
+def _with_bias_source(network: IdealNetwork) -> IdealNetwork:
+    """The network with a neuron that spikes in every step, whose weights are the biases of currents.
+
+    A chip's bias goes to the membrane alone. Two connections carry each layer's, so that what the rounding of the first
+    leaves goes to the second. The source has a depth of 0: it begins with the sample.
+    """
+    biased = [layer for layer in network.layers if layer.current_bias.any()]
+    if not biased:
+        return network
+    taken = {*network.depth, *(s.name for s in network.synapses)}
+    source = next(name for name in ("bias", *(f"bias-{k}" for k in range(len(taken) + 1))) if name not in taken)
+    one = np.ones(1)
+    always = IdealLayer(source, (1,), 0 * one, 0 * one, 0.5 * one, one, 0 * one, one)
+    added = tuple(
+        IdealSynapses(
+            f"{layer.name}-{source}{rest}", source, layer.name, weight.reshape(-1, 1), np.ones(layer.n),
+            delay=network.depth[layer.name] - 1,
+        )
+        for layer in biased
+        for rest, weight in (("", layer.current_bias), ("-rest", np.zeros(layer.n)))
+    )  # fmt: skip
+    layers = tuple(replace(layer, current_bias=np.zeros(layer.n)) for layer in network.layers)
+    return replace(
+        network, layers=(always, *layers), synapses=(*network.synapses, *added), depth={**network.depth, source: 0}
+    )
 
 
 def _through_current(layer: IdealLayer, depth: int, nearest: bool) -> IdealLayer:
