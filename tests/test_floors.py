@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 CHIP_SIDE = (
-    "rules chips interchange reference memory compiler simulator lava energy audit program archive events errors files "
+    "rules chips interchange reference memory compiler compare simulator lava energy audit program archive events errors files "
     "doctor"
 )
 

@@ -82,7 +82,8 @@ class Attribution:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        parts = {key: [asdict(share) for share in getattr(self, key)] for key in ("effects", "layers")}
+        return asdict(self) | parts
 
 
 class Attributor:

@@ -38,7 +38,7 @@ class Filling:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"bits": list(self.bits)}
 
 
 class Magnitudes:

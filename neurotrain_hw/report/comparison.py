@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurotrain_hw.report.figures import formats
-from neurotrain_hw.report.view import Block, Cell, Table, Text, fine, grouped, number, percent, sentence, share, text
+from neurotrain_hw.report.view import Block, Cell, Table, Text, grouped, number, percent, sentence, share, text
 
 Json = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ def comparison_document(found: Json) -> dict[str, Any]:
         rows.append({"label": "lost on the way to integers", "value": f"{found['loss']:.2f} points", "note": ""})
     attribution = found["attribution"]
     if attribution and attribution["cause"]:
-        rows.append({"label": "most of it", "value": attribution["cause"], "note": _cause(attribution)})
+        rows.append({"label": "most of it", "value": _cause(attribution), "note": "of the effects of the integers"})
     return {
         "title": f"{found['network']} on {found['chip'] or 'no chip'}: runs compared", "kind": "comparison",
         "headline": rows, "comparison": dict(found),
@@ -104,7 +104,7 @@ def _layers(pairs: Sequence[Json]) -> Table:
 def _effects(found: Json, key: str) -> Table:
     rows = [
         (
-            text(row["name"]), fine(row["text"] if key == "effects" else ""), share(row["accuracy_alone"], 2),
+            text(row["text"] if key == "effects" else row["name"]), share(row["accuracy_alone"], 2),
             _points(row["loss_alone"]), number(row["differing_alone"]), share(row["explains"]),
             share(row["accuracy_without"], 2), _points(row["gain_without"]), number(row["differing_without"]),
         )
@@ -117,7 +117,7 @@ def _effects(found: Json, key: str) -> Table:
         " share of the differing spikes; shares need not add up), and all but it."
     )
     columns = (
-        "effect" if key == "effects" else "layer", "", "alone: accuracy", "points lost", "differing spikes", "share",
+        "effect" if key == "effects" else "layer", "alone: accuracy", "points lost", "differing spikes", "share",
         "all but it: accuracy", "points won back", "differing spikes",
     )  # fmt: skip
     return Table(caption, columns, rows)

@@ -74,7 +74,7 @@ def magnitudes(rows: Sequence[Json]) -> Plot:
 
 def effects(rows: Sequence[Json]) -> Plot:
     """Bars of differing spikes: each effect alone, and what leaving it out takes away from all of them."""
-    names = [label(row["name"]) for row in rows]
+    names = [label(row["text"]) for row in rows]
     data = [
         {
             "type": "bar", "orientation": "h", "name": name, "y": names, "x": [row[key] for row in rows],
@@ -85,7 +85,7 @@ def effects(rows: Sequence[Json]) -> Plot:
     most = max(rows, key=lambda row: row["differing_alone"])
     caption = "Spikes that differ from the network without any effect of the integers"
     if most["differing_alone"]:
-        caption += f"; alone, {most['name']} changes most"
+        caption += f"; alone, {most['text']} changes most"
     return Plot(
         f"{caption}.", data,
         layout(
