@@ -75,12 +75,14 @@ def compare(
         neurotrain-hw compare runs/digits-fc-bptt-seed0/model.nir -t loihi2 --steps 32 --run runs/digits-fc-bptt-seed0
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.errors import UnknownNameError, ValueRangeError
+        from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 
         if engine not in ("chip", "lava"):
             raise UnknownNameError("engine", engine, ("chip", "lava"))
         if run is not None and recorded is not None:
             raise ValueRangeError("two sources", where="--run, --recorded", need="one of them")
+        if not file.is_file():
+            raise FormatError("there is no such file", where=str(file), need="a NIR file")
         from neurotrain_hw.interchange import read_nir
 
         graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurotrain_hw.compare.activity import Activity, Array, classes
 from neurotrain_hw.compare.effects import ALL, EFFECTS, NONE
-from neurotrain_hw.compare.emulator import Effects, Emulator
+from neurotrain_hw.compare.emulator import Effects, Emulated, Emulator
 
 BASE, EVERYTHING = "none", "all"
 
@@ -96,6 +96,10 @@ class Attributor:
         self.emulator, self.output = emulator, emulator.network.layer(output)
         self.scale = emulator.integers[output].unit * self.output.gain
         self.spikes = 0
+        alike = all(
+            emulator.firing(layer, chip=True) == emulator.firing(layer, chip=False) for layer in emulator.network.layers
+        )
+        self.same = {"+reset": BASE, "-reset": EVERYTHING} if alike else {}
         self.variants = [Variant(BASE, NONE), Variant(EVERYTHING, ALL)]
         for effect in EFFECTS:
             self.variants += [Variant(f"+{effect}", {effect}), Variant(f"-{effect}", ALL - {effect})]
@@ -105,12 +109,18 @@ class Attributor:
                 alone = dict.fromkeys((name, *others), ALL)
                 self.variants += [Variant(f"+layer {name}", alone), Variant(f"-layer {name}", rest)]
 
-    def add(self, inputs: Mapping[str, Array], labels: Array | None, *, done: Sequence[Any] = ()) -> None:
-        """Take in recordings (T, B, *shape) by input; `done`: what is called after each variant."""
+    def add(
+        self, inputs: Mapping[str, Array], labels: Array | None, *, known: Mapping[str, Emulated] | None = None
+    ) -> None:  # fmt: skip
+        """Take in recordings (T, B, *shape) by input; `known`: variants that were run already, `none` and `all`."""
         base: tuple[Mapping[str, Array], Array] | None = None
         record = () if self.output.spikes else (self.output.name,)
+        ran = dict(known or {})
         for variant in self.variants:
-            run = self.emulator.run(inputs, variant.effects, record=record)
+            like = self.same.get(variant.name, variant.name)
+            run = ran[like] if like in ran else self.emulator.run(inputs, variant.effects, record=record)
+            if like in (BASE, EVERYTHING):
+                ran[like] = run
             found = classes(self.output, Activity("equations", run.sent, v=run.v), self.scale)
             if base is None:
                 base = run.sent, found
@@ -122,8 +132,6 @@ class Attributor:
             for name in self.layers:
                 differing = int(np.count_nonzero(run.sent[name] != base[0][name]))
                 variant.differing[name] = variant.differing.get(name, 0) + differing
-            for call in done:
-                call()
 
     def result(self) -> Attribution:
         """What was found."""

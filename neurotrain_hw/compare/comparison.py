@@ -10,7 +10,7 @@ import numpy as np
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compare.activity import Activity, Array, classes
-from neurotrain_hw.compare.attribution import Attribution, Attributor
+from neurotrain_hw.compare.attribution import BASE, EVERYTHING, Attribution, Attributor
 from neurotrain_hw.compare.effects import ALL, NONE
 from neurotrain_hw.compare.emulator import Emulated, Emulator
 from neurotrain_hw.compare.firing import source_firing
@@ -112,8 +112,8 @@ def compare(
 
     `program`: another program of the same network (one that was compiled earlier), which then is the run `chip`; what
     `lowered` holds is the run `compiled`. `source`: where the graph came from, as a run of its own. `lava_samples`: so
-    many recordings go through Lava, too. `attribute`: find out what each effect costs (17 runs in float64 and two for
-    each layer). Raises ValueRangeError where recordings or program do not go with the graph.
+    many recordings go through Lava, too. `attribute`: find out what each effect costs (up to 14 runs in
+    float64, and two for each layer). Raises ValueRangeError where recordings or program do not go with the graph.
     """
     _check(lowered, program, recordings)
     if source is not None:
@@ -191,9 +191,10 @@ class _Work:
         equations = self.emulator.run(given, NONE, record=read)
         self._pair(reference, Activity("equations", equations.sent, v=equations.v), x)
         self._pair(reference, chip, x)
-        self._states(self.emulator.run(given, ALL, record=self.order), compiled)
+        integers = self.emulator.run(given, ALL, record=self.order)
+        self._states(integers, compiled)
         if self.attributor is not None:
-            self.attributor.add(given, labels)
+            self.attributor.add(given, labels, known={BASE: equations, EVERYTHING: integers})
 
     def lava(self, count: int) -> None:
         """The first recordings through Lava, against the simulator."""

@@ -23,7 +23,7 @@ RESETS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Firing:
     """`reset` as `NodeMeaning.reset` (or `zero_still`); `reached`: a spike where v >= theta, else where v > theta.
 
