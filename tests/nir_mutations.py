@@ -1,4 +1,4 @@
-"""Random damage to NIR files: to what they say (a tree of groups), and to their bytes."""
+"""Random damage to NIR and netx files: to what they say (a tree of groups), and to their bytes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 KINDS = ("Input", "Output", "Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten",
-         "Delay", "Threshold", "I", "LI", "IF", "LIF", "CubaLI", "CubaLIF", "NIRGraph", "Nothing")  # fmt: skip
-FIELDS = ("weight", "bias", "scale", "stride", "padding", "dilation", "groups", "input_shape", "kernel_size",
+         "Delay", "Threshold", "I", "LI", "IF", "LIF", "CubaLI", "CubaLIF", "NIRGraph", "Nothing",
+         "input", "dense", "dense_rec", "dense_comp", "conv", "flatten", "CUBA", "SDNN", "RF", "RF_PHASE")  # fmt: skip
+NIR_FIELDS = ("weight", "bias", "scale", "stride", "padding", "dilation", "groups", "input_shape", "kernel_size",
           "start_dim", "end_dim", "input_type", "delay", "threshold", "r", "tau", "tau_syn", "tau_mem", "v_leak",
           "v_threshold", "v_reset", "w_in", "shape", "type", "edges", "nodes", "metadata")  # fmt: skip
+NETX_FIELDS = ("type", "shape", "weight", "weight_rec", "real", "imag", "bias", "delay", "stride", "padding",
+               "dilation", "groups", "neuron", "iDecay", "vDecay", "vThMant", "sinDecay", "cosDecay", "messageBits",
+               "activation", "sigma_output")  # fmt: skip
+FIELDS = (*NIR_FIELDS, *NETX_FIELDS)
 
 
 def mutate_tree(tree: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -24,10 +29,10 @@ def mutate_tree(tree: dict[str, Any], rng: np.random.Generator) -> dict[str, Any
     return found
 
 
-def mutate_bytes(whole: bytes, rng: np.random.Generator) -> bytes:
-    """A file with bytes changed, left out, repeated or cut off."""
+def mutate_bytes(whole: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """A file with bytes changed, left out, repeated, cut off, or taken from another file."""
     data = np.frombuffer(whole, np.uint8).copy()
-    match rng.integers(5):
+    match rng.integers(6):
         case 0:
             return data[: rng.integers(len(data))].tobytes()
         case 1:
@@ -37,6 +42,10 @@ def mutate_bytes(whole: bytes, rng: np.random.Generator) -> bytes:
             at, size = rng.integers(len(data)), rng.integers(1, 512)
             return np.insert(data, at, data[at : at + size]).tobytes()
         case 3:
+            at, start, size = rng.integers(len(data)), rng.integers(len(other)), rng.integers(1, 2048)
+            piece = np.frombuffer(other, np.uint8)[start : start + size][: len(data) - at]
+            data[at : at + len(piece)] = piece
+        case 4:
             places = rng.integers(0, len(data), rng.integers(1, 4))
             data[places] ^= (1 << rng.integers(0, 8, len(places))).astype(np.uint8)
         case _:

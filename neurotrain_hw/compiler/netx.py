@@ -40,17 +40,19 @@ INTEGRATOR = NetxNeuron("CUBA", {"iDecay": 0, "vDecay": 4096, "vThMant": 1 << 17
 
 
 def compile_netx(
-    layers: Sequence[NetxLayer], chip: Chip, *, steps: int | None = None, spike_exp: int = 6, name: str = "netx",
+    layers: Sequence[NetxLayer], chip: Chip, *, steps: int | None = None, spike_exp: int = 6,
+    input_message_bits: int = 0, name: str = "netx",
 ) -> Program:  # fmt: skip
     """The program of a lava-dl network.
 
     `steps`: time steps of a sample, with which the LIF layers are reset, each in its own window; None: no resets.
-    `spike_exp`: binary places of what sigma-delta neurons send. Where the chip spikes, above or at the threshold, and
-    how it overflows is in the chip's file. An input layer with neurons gets its values from the input `in`, which
+    `spike_exp`: binary places of what sigma-delta neurons send; `input_message_bits`: bits of what the input sends to
+    weights, 0 for spikes. All three are arguments in lava-dl, too. Where the chip spikes, above or at the threshold,
+    and how it overflows is in the chip's file. An input layer with neurons gets its values from the input `in`, which
     sends weight * x + bias of `Program.notes`. FormatError for layers that do not fit each other, UnsupportedError for
     what no Program can hold.
     """
-    build = _Builder(chip, steps, spike_exp)
+    build = _Builder(chip, steps, spike_exp, input_message_bits)
     for number, layer in enumerate(layers):
         build.add(number, layer)
     if len(build.populations) < 2:
@@ -79,8 +81,8 @@ class _Before:
 
 
 class _Builder:
-    def __init__(self, chip: Chip, steps: int | None, spike_exp: int) -> None:
-        self.chip, self.steps, self.spike_exp = chip, steps, spike_exp
+    def __init__(self, chip: Chip, steps: int | None, spike_exp: int, input_message_bits: int) -> None:
+        self.chip, self.steps, self.spike_exp, self.input_message_bits = chip, steps, spike_exp, input_message_bits
         self.populations: list[Population] = []
         self.connections: list[Connection] = []
         self.notes: list[str] = []
@@ -104,9 +106,8 @@ class _Builder:
         self._open(shape)
         if layer.neuron is None:
             return
-        weight, bias = (int(v.ravel()[0]) if v is not None and v.size else None for v in
-                        (layer.weights.get("weight"), layer.bias))  # fmt: skip
-        weight, bias = 64 if weight is None else weight, bias or 0
+        weight = _one(layer.weights.get("weight"), 64, f"{where}: weight")
+        bias = _one(layer.bias, 0, f"{where}: bias")
         if layer.neuron.kind == "CUBA" and layer.neuron.constants["iDecay"] != 4096:
             raise UnsupportedError(
                 "its values are a bias to neurons, and arrive as a current that these would keep", where=where,
@@ -213,7 +214,7 @@ class _Builder:
                 return "delta", {"vth": c["vThMant"], **exponents}
             relu = int(neuron.activation.lower() != "unit")
             return "sigma_delta", {"vth": c["vThMant"], "bias": 0, "relu": relu, **exponents}
-        sin, cos = _decays(c["sinDecay"], c["cosDecay"])
+        sin, cos = resonator_decays(c["sinDecay"], c["cosDecay"])
         return ("rf" if neuron.kind == "RF_PHASE" else "rf_iz"), {
             "sin_decay": sin, "cos_decay": cos, "decay_bits": DECAY_BITS, "state_exp": STATE_EXP, "vth": c["vThMant"],
         }  # fmt: skip
@@ -253,11 +254,19 @@ class _Builder:
 
     def _open(self, shape: tuple[int, ...]) -> None:
         self.populations.append(Population("in", "input", shape))
-        self.before = _Before("in", shape)
+        self.before = _Before("in", shape, self.input_message_bits)
 
     def _now(self, population: Population, neuron: NetxNeuron) -> None:
         bits = neuron.constants.get("messageBits", MESSAGE_BITS[neuron.kind])
         self.before = _Before(population.name, population.shape, bits)
+
+
+def _one(value: I64 | None, default: int, where: str) -> int:
+    if value is None:
+        return default
+    if value.size != 1:
+        raise FormatError(f"{value.size} values", where=where, need="1")
+    return int(value.ravel()[0])
 
 
 def _xyz(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -265,10 +274,11 @@ def _xyz(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(shape))
 
 
-def _decays(sin_decay: int, cos_decay: int) -> tuple[int, int]:
+def resonator_decays(sin_decay: int, cos_decay: int) -> tuple[int, int]:
     """12-bit decays after lava-dl's way through period and decay in floating point, which may lose a bit."""
     sin, cos = sin_decay / 4096, cos_decay / 4096
     alpha = 1 - np.sqrt(sin**2 + cos**2)
-    period = 1 / (np.arctan2(sin, cos) / 2 / np.pi)
+    with np.errstate(divide="ignore"):  # no rotation has an infinite period
+        period = 1 / (np.arctan2(sin, cos) / 2 / np.pi)
     angle = np.pi * 2 * 1 / period
     return int(np.int32((1 - alpha) * np.sin(angle) * 4096)), int(np.int32((1 - alpha) * np.cos(angle) * 4096))

@@ -100,7 +100,11 @@ class Copier:
         except (OSError, RuntimeError, ValueError, TypeError) as error:
             raise Fault(f"cannot be read: {error}", where) from error
         if text:
-            _record({"path": path, "kind": "text", "value": _texts(value, where)})
+            found = _texts(value, where)
+            self.left -= _length(found)  # texts of any length count as one pointer above
+            if self.left < 0:
+                raise Fault(f"the file holds more than {self.limit / 2**20:.0f} MiB of data", where)
+            _record({"path": path, "kind": "text", "value": found})
         else:
             array = value.astype(value.dtype.newbyteorder("<"))
             if array.dtype.kind == "b":
@@ -131,6 +135,10 @@ def _texts(value: Any, where: str) -> Any:
         if hasattr(value, "tolist")
         else [_texts(part, where) for part in value]
     )
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else sum(map(_length, value))
 
 
 def _record(document: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ C, H, W, and what its type needs; neurons are described in `/layer/<i>/neuron`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ NeuronKind = Literal["CUBA", "SDNN", "RF", "RF_PHASE"]
 _KINDS: tuple[LayerKind, ...] = ("input", "dense", "dense_rec", "dense_comp", "conv", "flatten")
 _WEIGHTS = {"dense": ("weight",), "dense_rec": ("weight", "weight_rec"), "conv": ("weight",)}
 _GEOMETRY = ("stride", "padding", "dilation")
+MAX_NEURONS = 1 << 24  # of one layer
 _CONSTANTS = ("iDecay", "vDecay", "vThMant", "refDelay", "sinDecay", "cosDecay", "messageBits")
 
 
@@ -68,14 +70,18 @@ def read_netx(path: Path, *, limits: Limits | None = None) -> tuple[NetxLayer, .
     FormatError names the layer and key that is missing or wrong; UnsupportedError a type of layer or neuron that
     lava-dl itself does not run.
     """
-    tree = read_tree(path, limits=limits)
+    return layers_of(read_tree(path, limits=limits), where=str(path))
+
+
+def layers_of(tree: Tree, *, where: str) -> tuple[NetxLayer, ...]:
+    """The layers in a file's tree; raises as `read_netx` does."""
     layers = tree.get("layer")
     if not isinstance(layers, dict) or not layers:
-        raise FormatError("it has no group 'layer'", where=str(path), need="a network that lava-dl exported")
+        raise FormatError("it has no group 'layer'", where=where, need="a network that lava-dl exported")
     numbers = [str(k) for k in range(len(layers))]
     if set(layers) != set(numbers):
-        raise FormatError(f"layers {sorted(layers)[:8]}", where=f"{path}: layer", need=f"0 to {len(layers) - 1}")
-    return tuple(_Reader(layers[k], f"{path}: layer/{k}").layer() for k in numbers)
+        raise FormatError(f"layers {sorted(layers)[:8]}", where=f"{where}: layer", need=f"0 to {len(layers) - 1}")
+    return tuple(_Reader(layers[k], f"{where}: layer/{k}").layer() for k in numbers)
 
 
 def write_netx(layers: Sequence[NetxLayer], path: Path) -> None:
@@ -85,11 +91,14 @@ def write_netx(layers: Sequence[NetxLayer], path: Path) -> None:
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         for number, layer in enumerate(layers):
             group = file.create_group(f"layer/{number}")
-            group["type"] = np.array([layer.kind.encode()], "S10")
+            kind = "dense" if layer.kind == "dense_comp" else layer.kind  # lava-dl goes by the keys of its weights
+            group["type"] = np.array([kind.encode()], "S10")
             if layer.shape:
                 group["shape"] = np.array(layer.shape, np.int64)
             for name, values in layer.weights.items():
-                group[f"weight/{name}" if name in ("real", "imag") else name] = values.astype(np.float32)
+                group[f"weight/{name}" if name in ("real", "imag") else name] = (
+                    int(values[0]) if layer.kind == "input" else values.astype(np.float32)
+                )
             for name, array in (("bias", layer.bias), ("delay", layer.delay)):
                 if array is not None:
                     group[name] = array.astype(np.float32)
@@ -130,12 +139,15 @@ class _Reader:
         if kind == "flatten":
             return NetxLayer(kind)
         shape = tuple(int(v) for v in self._integers("shape").ravel()) if "shape" in self.tree else ()
-        if any(size < 1 for size in shape) or len(shape) not in (0, 1, 3):
-            raise FormatError(f"shape {shape}", where=self.where, need="(n,) or (C, H, W), each 1 or more")
+        if any(size < 1 for size in shape) or len(shape) not in (0, 1, 3) or math.prod(shape) > MAX_NEURONS:
+            raise FormatError(
+                f"shape {str(shape)[:60]}", where=self.where,
+                need=f"(n,) or (C, H, W), each 1 or more, together at most {MAX_NEURONS}",
+            )  # fmt: skip
         weights = self._weights(kind)
         bias, delay = (self._integers(key) if key in self.tree else None for key in ("bias", "delay"))
         geometry = {key: self._pair(key) for key in _GEOMETRY} if kind == "conv" else {}
-        groups = int(self._integers("groups").ravel()[0]) if kind == "conv" and "groups" in self.tree else 1
+        groups = self._number("groups") if kind == "conv" and "groups" in self.tree else 1
         neuron = _Reader(self.tree["neuron"], f"{self.where}/neuron").neuron() if "neuron" in self.tree else None
         if kind != "input" and not shape:
             raise FormatError("the key 'shape' is missing", where=self.where)
@@ -144,7 +156,7 @@ class _Reader:
 
     def neuron(self) -> NetxNeuron:
         kind = self._text("type")
-        constants = {key: int(self._integers(key).ravel()[0]) for key in _CONSTANTS if key in self.tree}
+        constants = {key: self._number(key) for key in _CONSTANTS if key in self.tree}
         found: NeuronKind
         needed: tuple[str, ...]
         if kind in ("LOIHI", "CUBA"):
@@ -171,7 +183,15 @@ class _Reader:
         if isinstance(parts, dict):
             inner = _Reader(parts, f"{self.where}/weight")
             return {name: inner._integers(name) for name in ("real", "imag")}
+        if kind == "dense_comp":
+            raise FormatError("'weight' is no group", where=self.where, need="weight/real and weight/imag")
         return {name: self._integers(name) for name in _WEIGHTS[kind]}
+
+    def _number(self, key: str) -> int:
+        values = self._integers(key)
+        if values.size != 1:
+            raise FormatError(f"'{key}' has {values.size} values", where=self.where, need="1")
+        return int(values.ravel()[0])
 
     def _pair(self, key: str) -> tuple[int, int]:
         values = self._integers(key).ravel()
@@ -183,6 +203,8 @@ class _Reader:
         value = self.tree.get(key)
         if not isinstance(value, np.ndarray):
             raise FormatError(f"the key '{key}' is missing or no array of numbers", where=self.where)
+        if value.size == 0:
+            raise FormatError(f"'{key}' has shape {value.shape}, which holds nothing", where=self.where)
         if not np.all(np.isfinite(value)) or np.any(value != np.trunc(value)) or np.any(np.abs(value) > 2**31):
             raise FormatError(f"'{key}' holds values that are no integers of 32 bits", where=self.where)
         return value.astype(np.int64)

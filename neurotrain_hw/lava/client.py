@@ -122,7 +122,7 @@ def _write_job(
         "third_factors": {name: f"f{number}" for number, name in enumerate(factors)},
         "record": [{"key": key, "file": file} for key, file in files.items()],
     }
-    save_program(_unpacked(program), folder / "program.nhw")
+    save_program(unpacked(program), folder / "program.nhw")
     np.savez(folder / "inputs.npz", **arrays)  # type: ignore[arg-type]
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     return files
@@ -190,7 +190,7 @@ def _tail(folder: Path) -> str:
     return ""
 
 
-def _unpacked(program: Program) -> Program:
+def unpacked(program: Program) -> Program:
     """The same program with dense weights as plain integers; those that the chip truncated stay as they are."""
     connections = tuple(_plain(program, c) for c in program.connections)
     return replace(program, connections=connections)

@@ -101,3 +101,18 @@ def test_export_of_nothing_and_to_nowhere(network, tmp_path):
     assert result.exit_code == 2 and json.loads(result.stdout)["error"] == "DataUnavailableError"
     result = run("export", network.parent, "--format", "onnx", "--out", tmp_path / "y.onnx")
     assert result.exit_code == 2 and "onnx" in result.stderr
+
+
+def test_a_program_leaves_as_a_file_of_lava_dl_and_comes_back(network, tmp_path):
+    compiled = ("--target", "loihi2", "--steps", 20, "--weight-exp", 0, "--out")
+    assert run("compile", network, *compiled, tmp_path / "x.nhw").exit_code == 0
+    result = run("export", tmp_path / "x.nhw", "--format", "netx", "--out", tmp_path / "x.net")
+    assert result.exit_code == 0 and "reset_interval=20" in result.stdout
+    assert run("compile", tmp_path / "x.net", *compiled[:4], "--out", tmp_path / "y.nhw").exit_code == 0
+    one, other = (load_program(tmp_path / f"{name}.nhw") for name in "xy")
+    for a, b in zip(one.connections, other.connections, strict=True):
+        np.testing.assert_array_equal(a.matrix() * 2.0**a.weight_exp, b.matrix() * 2.0**b.weight_exp)
+    result = run("export", tmp_path / "x.nhw", "--format", "lava", "--out", tmp_path / "x.py", "--json")
+    assert result.exit_code == 0 and "x.npz" in json.loads(result.stdout)["notes"][0]
+    result = run("export", tmp_path / "x.nhw", "--out", tmp_path / "x.nir")
+    assert result.exit_code == 2 and "lava, netx" in result.stderr

@@ -13,14 +13,18 @@ import nir
 import numpy as np
 import pytest
 from graphs import chain
+from netx_layers import EVERY_KIND
 from nir_graphs import all_primitives, in_line, recurrent, tree_of
 from nir_mutations import mutate_bytes, mutate_tree
 
+from neurotrain_hw import load_chip
+from neurotrain_hw.compiler.netx import compile_netx
 from neurotrain_hw.errors import NeurotrainError
 from neurotrain_hw.interchange import Graph, write_nir
 from neurotrain_hw.interchange.decode import decode
 from neurotrain_hw.interchange.dialects import DIALECTS, read_in
-from neurotrain_hw.interchange.hdf5 import Limits, read_tree
+from neurotrain_hw.interchange.hdf5 import Limits, Tree, read_tree
+from neurotrain_hw.interchange.netx_file import layers_of, write_netx
 from neurotrain_hw.interchange.signs import detect
 from neurotrain_hw.reference import run_graph
 
@@ -33,6 +37,16 @@ def sources() -> list[nir.NIRGraph]:
     """Well-formed graphs: all primitives, a chain, subgraphs."""
     nested = in_line((2,), (2,), first=recurrent("lif", "w"), more=in_line((2,), (2,), second=recurrent("lif", "w")))
     return [all_primitives(), chain([6, 5, 4], bias=True).nir, nested]
+
+
+def outcome_of_netx(tree: Any) -> str:
+    """As `outcome`, of a tree that should be lava-dl's: `run` is a program."""
+    try:
+        compile_netx(layers_of(tree, where="x.net"), load_chip("loihi2"), steps=4)
+    except NeurotrainError as error:
+        assert str(error)
+        return type(error).__name__
+    return "run"
 
 
 def outcome(tree: Any, rng: np.random.Generator) -> str:
@@ -71,28 +85,36 @@ def an_end_to_everything() -> Iterator[None]:
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY_BYTES
 
 
-def fuzz_trees(runs: int, seed: int) -> dict[str, int]:
+def trees(folder: Path) -> list[Tree]:
+    """What the files of `sources` hold, and those of lava-dl's layers."""
+    found: list[Tree] = [{"node": tree_of(graph.to_dict())} for graph in sources()]
+    for number, layers in enumerate(EVERY_KIND):
+        write_netx(layers(), folder / f"{number}.net")
+        found.append(read_tree(folder / f"{number}.net"))
+    return found
+
+
+def fuzz_trees(folder: Path, runs: int, seed: int) -> dict[str, int]:
     """How often what came out."""
-    trees = [{"node": tree_of(graph.to_dict())} for graph in sources()]
-    found: dict[str, int] = {}
+    whole, found = trees(folder), dict[str, int]()
     for k in range(runs):
         rng = np.random.default_rng([seed, k])
-        tree = mutate_tree(trees[k % len(trees)], rng)
+        tree = mutate_tree(whole[k % len(whole)], rng)
         signal.alarm(SECONDS)
         with np.errstate(all="ignore"):
-            result = outcome(tree, rng)
+            result = outcome_of_netx(tree) if "layer" in tree else outcome(tree, rng)
         found[result] = found.get(result, 0) + 1
     return found
 
 
-def test_fifty_damaged_trees():
-    found = fuzz_trees(50, seed=1)
+def test_a_hundred_damaged_trees(quick_reader, tmp_path):
+    found = fuzz_trees(tmp_path, 100, seed=1)
     assert found["FormatError"] > 10 and found["run"] > 0
 
 
 @pytest.mark.slow
-def test_many_damaged_trees():
-    found = fuzz_trees(5 * RUNS, seed=0)
+def test_many_damaged_trees(quick_reader, tmp_path):
+    found = fuzz_trees(tmp_path, 5 * RUNS, seed=0)
     assert found["FormatError"] > RUNS and found["run"] > RUNS // 10
 
 
@@ -104,11 +126,14 @@ def fuzz_files(folder: Path, runs: int, seed: int) -> dict[str, int]:
         wholes.append((folder / f"{k}.nir").read_bytes())
     write_nir(folder / "own.nir", chain([4, 3]))
     wholes.append((folder / "own.nir").read_bytes())
+    for number, layers in enumerate(EVERY_KIND):
+        write_netx(layers(), folder / f"{number}.net")
+        wholes.append((folder / f"{number}.net").read_bytes())
     found: dict[str, int] = {}
     path = folder / "x.nir"
     for k in range(runs):
         rng = np.random.default_rng([seed, k])
-        path.write_bytes(mutate_bytes(wholes[k % len(wholes)], rng))
+        path.write_bytes(mutate_bytes(wholes[k % len(wholes)], wholes[rng.integers(len(wholes))], rng))
         signal.alarm(2 * SECONDS)
         try:
             tree = read_tree(path, limits=Limits(memory_bytes=MEMORY_BYTES, seconds=3))
@@ -116,7 +141,7 @@ def fuzz_files(folder: Path, runs: int, seed: int) -> dict[str, int]:
             result = type(error).__name__
         else:
             with np.errstate(all="ignore"):
-                result = outcome(tree, rng)
+                result = outcome_of_netx(tree) if "layer" in tree else outcome(tree, rng)
         found[result] = found.get(result, 0) + 1
     return found
 

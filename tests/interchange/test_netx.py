@@ -9,17 +9,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from netx_layers import FORGETS, convolutional, dense, recurrent, resonating, sigma_delta
 
 from neurotrain_hw import EventStream, Program, load_chip, simulate
 from neurotrain_hw.compiler.netx import compile_netx
 from neurotrain_hw.errors import FormatError, UnsupportedError
-from neurotrain_hw.interchange.netx_file import NetxLayer, NetxNeuron, read_netx, write_netx
+from neurotrain_hw.interchange.netx_file import NetxLayer, read_netx, write_netx
 from neurotrain_hw.program import Arithmetic
 from neurotrain_hw.program.file import program_digest
 
 CHIP = load_chip("loihi2")
-FORGETS = NetxNeuron("CUBA", {"iDecay": 4096, "vDecay": 4096, "vThMant": 100, "refDelay": 1})
-"""Neurons whose membrane is what arrived in this step, shifted left by 6."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_the_other_convention_gives_another_raster(oxford: Program, recorded: di
 
 
 def test_every_kind_of_layer_is_written_and_read_back(tmp_path: Path) -> None:
-    for number, layers in enumerate((_convolutional(), _recurrent(), _complex(), _sigma_delta())):
+    for number, layers in enumerate((convolutional(), recurrent(), resonating(), sigma_delta())):
         path = tmp_path / f"{number}.net"
         write_netx(layers, path)
         again = read_netx(path)
@@ -69,13 +68,13 @@ def test_every_kind_of_layer_is_written_and_read_back(tmp_path: Path) -> None:
 def test_a_convolution_and_what_is_flattened_are_those_of_torch(tmp_path: Path) -> None:
     """Membranes in every step equal torch's conv2d, flatten and linear of the spikes before them, 1 step later."""
     torch = pytest.importorskip("torch")
-    write_netx(_convolutional(), tmp_path / "conv.net")
+    write_netx(convolutional(), tmp_path / "conv.net")
     program = compile_netx(read_netx(tmp_path / "conv.net"), CHIP)
     rng, steps = np.random.default_rng(3), 6
     x = (rng.random((steps, 2, 5, 7)) < 0.5).astype(np.int64)  # C, H, W
     stream = EventStream.from_dense(x.transpose(0, 3, 2, 1).reshape(steps, -1))
     run = simulate(program, {"in": stream}, steps=steps, record=["1.v", "1.spikes", "3.u"])
-    conv, dense = _convolutional()[1], _convolutional()[3]
+    conv, dense = convolutional()[1], convolutional()[3]
     expected = torch.nn.functional.conv2d(
         torch.tensor(x, dtype=torch.float64), torch.tensor(conv.weights["weight"], dtype=torch.float64),
         torch.tensor(conv.bias, dtype=torch.float64), stride=(2, 1), padding=(1, 0), dilation=(1, 2),
@@ -89,20 +88,20 @@ def test_a_convolution_and_what_is_flattened_are_those_of_torch(tmp_path: Path) 
 
 
 def test_odd_weights_of_both_signs_keep_their_lowest_bit() -> None:
-    layers = (_dense(np.array([[1, -3], [5, 127]])),)
+    layers = (dense(np.array([[1, -3], [5, 127]])),)
     run = simulate(compile_netx(layers, CHIP), {"in": EventStream.from_dense(np.array([[1, 1], [0, 1], [0, 0]]))},
                    steps=3, record=["0.u"])  # fmt: skip
     assert (run.states["0.u"][1:] // 64).tolist() == [[-2, 132], [-3, 127]]
 
 
 def test_weights_beyond_8_bits_are_clipped_as_lava_dl_does_and_said() -> None:
-    program = compile_netx((_dense(np.array([[-300, 260]])),), CHIP)
+    program = compile_netx((dense(np.array([[-300, 260]])),), CHIP)
     assert program.connections[0].matrix().tolist() == [[-256, 254]]
     assert program.notes == ("layer 0 (dense): 2 weights clipped to -256..254",)
 
 
 def test_samples_in_a_row_are_reset_in_the_window_of_each_layer() -> None:
-    program = compile_netx(_recurrent(), CHIP, steps=9)
+    program = compile_netx(recurrent(), CHIP, steps=9)
     assert program.timing is not None
     assert [p.parameters["reset_offset"] for p in program.populations[1:]] == [2, 3]
     assert dict(program.timing.depth) == {"in": 0, "0": 1, "1": 2}
@@ -110,7 +109,7 @@ def test_samples_in_a_row_are_reset_in_the_window_of_each_layer() -> None:
 
 def test_an_input_layer_with_neurons_says_what_to_send() -> None:
     layers = (NetxLayer("input", (2, 5, 7), {"weight": np.array([36])}, np.array([34]), neuron=FORGETS),
-              *_convolutional()[1:])  # fmt: skip
+              *convolutional()[1:])  # fmt: skip
     program = compile_netx(layers, CHIP)
     assert program.notes[0].startswith("layer 0 (input): send 36 * x + 34 of")
     values = EventStream.from_dense(np.full((1, 70), 101))
@@ -139,7 +138,7 @@ Damage = Callable[[h5py.File], None]
 )  # fmt: skip
 def test_a_damaged_file_is_refused_with_its_place(tmp_path: Path, damage: Damage, error: type, message: str) -> None:
     path = tmp_path / "a.net"
-    write_netx(_convolutional(), path)
+    write_netx(convolutional(), path)
     with h5py.File(path, "a") as file:
         damage(file)
     with pytest.raises(error, match=message):
@@ -149,49 +148,3 @@ def test_a_damaged_file_is_refused_with_its_place(tmp_path: Path, damage: Damage
 def _set(file: h5py.File, key: str, value: object) -> None:
     del file[key]
     file[key] = value
-
-
-def _dense(weights: np.ndarray, **more) -> NetxLayer:
-    return NetxLayer("dense", (len(weights),), {"weight": weights.astype(np.int64)}, neuron=FORGETS, **more)
-
-
-def _convolutional() -> tuple[NetxLayer, ...]:
-    """(2, 5, 7) to (4, 3, 3) by strides, padding and dilation that differ along the axes, flattened, to 4."""
-    rng = np.random.default_rng(0)
-    geometry = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
-    return (
-        NetxLayer("input", (2, 5, 7)),
-        NetxLayer("conv", (4, 3, 3), {"weight": rng.integers(-60, 101, (4, 2, 3, 3))}, rng.integers(-20, 20, 4),
-                  geometry=geometry, neuron=FORGETS),
-        NetxLayer("flatten"),
-        _dense(2 * rng.integers(-100, 101, (4, 36))),
-    )  # fmt: skip
-
-
-def _recurrent() -> tuple[NetxLayer, ...]:
-    rng = np.random.default_rng(1)
-    cuba = NetxNeuron("CUBA", {"iDecay": 1024, "vDecay": 128, "vThMant": 80, "refDelay": 1})
-    weights = {"weight": 2 * rng.integers(-50, 51, (5, 6)), "weight_rec": 2 * rng.integers(-50, 51, (5, 5))}
-    return (
-        NetxLayer("dense_rec", (5,), weights, rng.integers(0, 9, 5), neuron=cuba),
-        NetxLayer("dense", (3,), {"weight": 2 * rng.integers(-50, 51, (3, 5))}, delay=np.array([0, 7, 80]),
-                  neuron=cuba),
-    )  # fmt: skip
-
-
-def _complex() -> tuple[NetxLayer, ...]:
-    rng = np.random.default_rng(2)
-    resonator = NetxNeuron("RF_PHASE", {"sinDecay": 1200, "cosDecay": 3700, "vThMant": 60})
-    weights = {part: 2 * rng.integers(-50, 51, (5, 6)) for part in ("real", "imag")}
-    return (NetxLayer("dense_comp", (5,), weights, neuron=resonator),)
-
-
-def _sigma_delta() -> tuple[NetxLayer, ...]:
-    rng = np.random.default_rng(4)
-    neuron = NetxNeuron("SDNN", {"vThMant": 3}, "relu")
-    last = replace(neuron, sigma_output=True)
-    return (
-        NetxLayer("input", (6,), neuron=neuron),
-        NetxLayer("dense", (5,), {"weight": 2 * rng.integers(-50, 51, (5, 6))}, rng.integers(-9, 9, 5), neuron=neuron),
-        NetxLayer("dense", (2,), {"weight": 2 * rng.integers(-50, 51, (2, 5))}, neuron=last),
-    )  # fmt: skip
