@@ -10,7 +10,7 @@ import numpy as np
 
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler.ideal import FloatArray, IdealInput, IdealLayer, IdealNetwork, IdealSynapses
-from neurotrain_hw.compiler.layers import layer_of, sends_late
+from neurotrain_hw.compiler.neurons import layer_of, sends_late
 from neurotrain_hw.compiler.schedule import scheduled
 from neurotrain_hw.compiler.ways import Way, constant, follow, start
 from neurotrain_hw.errors import CapacityError, UnsupportedError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import nir
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def convolutional(reset: str = "zero") -> Graph:
     nodes["c1"].output_type = {"output": np.array([4, 6, 8])}
     nodes["c2"].output_type = {"output": np.array([3, 2, 2])}
     names = list(nodes)
-    graph = nir.NIRGraph(nodes, list(zip(names, names[1:], strict=False)), type_check=False)
+    graph = nir.NIRGraph(nodes, list(pairwise(names)), type_check=False)
     plain = graph_of({"in": nodes["in"], "out": nir.Output({"output": np.array([2, 6, 9])})}, [("in", "out")])
     meanings = {name: NodeMeaning(reset, "euler") for name in ("a", "b", "c")}  # type: ignore[arg-type]
     return Graph(graph, type(plain.meaning)(DT, meanings, "float64"))
@@ -166,7 +168,7 @@ def test_samples_of_a_feed_forward_network_may_follow_one_another() -> None:
         "out": nir.Output({"output": np.array([8])}),
     }  # fmt: skip
     names = list(nodes)
-    program = lower(graph_of(nodes, list(zip(names, names[1:], strict=False))), CHIP, steps=20).program
+    program = lower(graph_of(nodes, list(pairwise(names))), CHIP, steps=20).program
     assert not program.timing.apart
     x = [(rng.random((20, 6)) < 0.3).astype(int) for _ in range(2)]
     alone = [simulate(program, {"in": EventStream.from_dense(s)}, steps=22).spikes["b"].window(2, 22) for s in x]
