@@ -44,6 +44,11 @@ def integer_layer(
     Raises ValueRangeError where all weights of a connection become zero or a parameter does not fit, UnsupportedError
     for what the chip cannot hold.
     """
+    if layer.current_bias.any():
+        raise UnsupportedError(
+            "a constant current, and the chip adds biases to the membrane", where=f"node '{layer.name}'",
+            need="a connection from a neuron that spikes in every step", remedy="Schedule the network first.",
+        )  # fmt: skip
     if settings.method == "spikes" and calibration is None:
         raise ValueRangeError(
             "the method spikes needs calibration data", where=f"node '{layer.name}'",

@@ -226,6 +226,11 @@ def test_two_connections_from_one_neuron_hold_a_constant_current_coarse_and_fine
     check_shared_membrane(layer)
 
 
+def test_a_constant_current_that_no_connection_carries_is_refused():
+    with pytest.raises(UnsupportedError, match=r"'l'.*constant current"):
+        quantise(ideal_layer(2, current_bias=0.1), ideal_synapses(np.ones((2, 2))))
+
+
 def test_kernels_are_taken_as_they_are():
     rng = np.random.default_rng(5)
     kernel = rng.normal(0, 0.1, (3, 2, 3, 3))
