@@ -9,6 +9,7 @@ Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
 Loss = Literal["membrane-ce", "membrane-mse", "spike-mse", "count-ce", "count-mse"]
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "sgd"]
+Layer = Literal["dense", "recurrent", "adaptive"]  # adaptive: a threshold that rises with spikes
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class OstlSettings(RtrlSettings):
 class EsdRtrlSettings(RtrlSettings):
     """ES-D-RTRL: `alpha` smooths both factors."""
 
+    reset_gradient: ResetGradient = "constant"
     alpha: float = 0.9
 
 
