@@ -44,7 +44,7 @@ class Declaration:
     with another kind is refused. `memory`: whether what it keeps grows with the
     steps of a sample, is bounded by a window, or is local in time. `deep`: whether more than one hidden layer can be
     trained. `words`: bound on words per sample, None for none (the words are those of RTRL's derivatives).
-    `samples` in a batch and `hidden` layers: at least.
+    `samples` in a batch and `hidden` layers: at least. `unused`: constants that it has no use for.
     """
 
     home: tuple[str, str]
@@ -56,10 +56,19 @@ class Declaration:
     words: int | None = None
     samples: int = 1
     hidden: int = 0
+    unused: frozenset[str] = frozenset()
 
+
+_RATE = frozenset({"rate_strength", "rate_target"})
+_PSI = frozenset({"psi", "psi_width"})
+_SCALE = frozenset({"feedback_scale"})  # no random feedback
+_WEIGHTS_ALONE = _RATE | _PSI | _SCALE | {"update", "burn_in"}
+_UNTAUGHT = _RATE | _PSI | _SCALE
 
 DECLARATIONS: Mapping[str, Declaration] = {
-    "bcm": Declaration(("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE),
+    "bcm": Declaration(
+        ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
+    ),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings()),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings()),
@@ -83,27 +92,39 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "eprop-random": Declaration(
         ("eprop", "trainer"), EpropSettings(feedback="random"), layers=ALL_LAYERS, losses=MEMBRANE
     ),
-    "es-d-rtrl": Declaration(("es_d_rtrl", "trainer"), EsdRtrlSettings()),
+    "es-d-rtrl": Declaration(("es_d_rtrl", "trainer"), EsdRtrlSettings(), unused=_SCALE),
     "etlp": Declaration(("etlp", "trainer"), EtlpSettings(), layers=ALL_LAYERS),
-    "evolution-strategies": Declaration(("weight_perturbation", "evolution"), PerturbationSettings(), layers=DENSE),
-    "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP),
-    "hebb": Declaration(("unsupervised", "hebb"), UnsupervisedSettings(), layers=DENSE),
-    "node-perturbation": Declaration(("node_perturbation", "trainer"), PerturbationSettings(), layers=DENSE),
-    "oja": Declaration(("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE),
+    "evolution-strategies": Declaration(
+        ("weight_perturbation", "evolution"), PerturbationSettings(), layers=DENSE, unused=_WEIGHTS_ALONE
+    ),
+    "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
+    "hebb": Declaration(
+        ("unsupervised", "hebb"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
+    ),
+    "node-perturbation": Declaration(
+        ("node_perturbation", "trainer"), PerturbationSettings(), layers=DENSE, unused=_RATE | _PSI | _SCALE | {"draws"}
+    ),
+    "oja": Declaration(
+        ("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
+    ),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings()),
     "osttp": Declaration(("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse")),
-    "ottt": Declaration(("ottt", "trainer"), TraceSettings()),
-    "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE),
-    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings()),
-    "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), layers=ALL_LAYERS, words=10_000_000),
+    "ottt": Declaration(("ottt", "trainer"), TraceSettings(), unused=_SCALE),
+    "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
+    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), unused=_RATE | _SCALE),
+    "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), layers=ALL_LAYERS, words=10_000_000, unused=_SCALE),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), losses=MEMBRANE),
-    "stsf": Declaration(("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",)),
+    "stsf": Declaration(
+        ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
+    ),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(
-        ("trace_propagation", "trainer"), TracePropagationSettings(), layers=DENSE, samples=2, hidden=1
+        ("trace_propagation", "trainer"), TracePropagationSettings(), layers=DENSE, samples=2, hidden=1, unused=_RATE
     ),
-    "weight-perturbation": Declaration(("weight_perturbation", "trainer"), PerturbationSettings(), layers=DENSE),
+    "weight-perturbation": Declaration(
+        ("weight_perturbation", "trainer"), PerturbationSettings(), layers=DENSE, unused=_WEIGHTS_ALONE | {"draws"}
+    ),
 }
 
 
@@ -135,6 +156,9 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         raise ValueRangeError(
             f"constants of another rule: {constants}", where=rule, need=type(declared.constants).__name__
         )
+    for name in sorted(declared.unused):
+        if getattr(constants, name) != getattr(declared.constants, name):
+            raise ValueRangeError("this rule has no use for it", where=f"{rule}: {name}", remedy="Leave it out.")
     if constants.loss not in declared.losses:
         late = constants.loss in ("count-ce", "count-mse")
         why = "is known only at the end of a sample, when this rule has learned" if late else "has no error it can send"

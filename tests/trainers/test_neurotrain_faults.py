@@ -138,6 +138,9 @@ def test_20_unknown_constants_and_unsupported_pairs_are_refused() -> None:
     with pytest.raises(ValueRangeError, match="symmetric"):
         changed("eprop", {"feedback": "symetric"})
     assert changed("eprop", {"learning_rate": "1e-3", "readout_filter": "true"}).learning_rate == 1e-3
+    for rule, name, text in (("fptt", "rate_strength", "1"), ("ottt", "feedback_scale", "2"), ("oja", "psi", "box")):
+        with pytest.raises(ValueRangeError, match=f"{name}.*no use"):
+            make_trainer(rule, network(), changed(rule, {name: text}), seed=0)
     deep = network(hidden=2)
     for rule in ("eprop-filtered", "eprop-adaptive"):
         with pytest.raises(UnsupportedError, match="2 hidden layers"):
