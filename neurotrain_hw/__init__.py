@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neurotrain_hw.events import EventStream
     from neurotrain_hw.interchange import read_nir, write_nir
     from neurotrain_hw.memory import place
+    from neurotrain_hw.networks import to_graph
     from neurotrain_hw.networks.spec import load_model, model_names
     from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
     from neurotrain_hw.program.file import load_program, save_program
@@ -31,7 +32,7 @@ _HOMES = {
     "events": ("EventStream",),
     "interchange": ("read_nir", "write_nir"),
     "memory": ("place",),
-    "networks": ("load_model", "model_names"),
+    "networks": ("load_model", "model_names", "to_graph"),
     "program": ("Connection", "Modulator", "Plasticity", "Population", "Program"),
     "program.file": ("load_program", "save_program"),
     "rules": ("load_rule", "rule_names"),
@@ -41,7 +42,7 @@ _HOMES = {
 __all__ = [
     "Connection", "EventStream", "Modulator", "NeurotrainError", "Plasticity", "Population", "Program", "Run",
     "__version__", "chip_names", "compile_graph", "load_chip", "load_model", "load_program", "load_rule", "model_names",
-    "place", "read_nir", "rule_names", "save_program", "simulate", "simulate_batch", "write_nir",
+    "place", "read_nir", "rule_names", "save_program", "simulate", "simulate_batch", "to_graph", "write_nir",
 ]  # fmt: skip
 
 

@@ -121,6 +121,17 @@ class EventStream:
         payload = None if self.payload is None else self.payload[events]
         return EventStream(bounds - bounds[0], self.index[events], self.n, payload, self.dt_s)
 
+    def renumbered(self, numbers: npt.NDArray[np.int64]) -> EventStream:
+        """The same events with neuron k called `numbers[k]`, a permutation int64 (n,)."""
+        if not np.array_equal(np.sort(numbers), np.arange(self.n)):
+            raise ValueRangeError(
+                "the numbers are no permutation", where="EventStream.renumbered", need=f"0..{self.n - 1}"
+            )
+        index = numbers[self.index]
+        order = np.lexsort((index, self.rows()))
+        payload = None if self.payload is None else self.payload[order]
+        return EventStream(self.indptr, index[order].astype(np.int32), self.n, payload, self.dt_s)
+
     @classmethod
     def from_dense(cls, values: npt.ArrayLike, *, dt_s: float = 1e-3) -> EventStream:
         """From an array (T, n) of integers or booleans; a payload is kept only where a value differs from 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +11,12 @@ import numpy.typing as npt
 
 from neurotrain_hw.chips import chip_names, load_chip
 from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset, to_streams
+from neurotrain_hw.data.recordings import Recordings
 from neurotrain_hw.energy import Energy, estimate, proxy
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Population, Program, Timing
+from neurotrain_hw.program.numbering import chip_numbers, to_chip, to_source
 from neurotrain_hw.simulator import Counters, Run, simulate, simulate_batch
 
 SPLITS = ("train", "validation", "test")
@@ -38,16 +41,16 @@ class Inference:
 
     @property
     def accuracy(self) -> float:
-        """Share of samples whose class is the label."""
-        return float(np.mean(self.predicted == self.labels))
+        """Share of samples whose class is the label; NaN where there are no labels."""
+        return float(np.mean(self.predicted == self.labels)) if self.labels.size else math.nan
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, for JSON."""
         return {
             "program": self.program.name,
             "engine": self.engine,
-            "samples": len(self.labels),
-            "accuracy": self.accuracy,
+            "samples": len(self.predicted),
+            "accuracy": self.accuracy if self.labels.size else None,
             "predicted": self.predicted,
             "labels": self.labels,
             "spikes": {k: s.count for k, s in self.spikes.items()},
@@ -67,10 +70,46 @@ def load_samples(dataset: str, split: str, *, limit: int | None = None) -> Sampl
 def infer(
     program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1
 ) -> Inference:
-    """Run every sample, rate-coded with `seed`, and read the class off the output's spike counts.
+    """Run every sample, rate-coded with `seed`, and read the class off the output.
 
     Raises UnsupportedError for a program without timing (it was not compiled from a layered network) and
     ValueRangeError where the samples do not fit its input.
+    """
+    source, timing = _input_of(program), program.sample_timing
+    if samples.x.shape[1] != source.n:
+        raise ValueRangeError(
+            f"samples have {samples.x.shape[1]} values", where=f"input '{source.name}'", need=source.n
+        )
+    coded = encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED if seed is None else seed)
+    return infer_streams(program, to_streams(coded), samples.y, engine=engine, threads=threads)
+
+
+def infer_recordings(
+    program: Program, recordings: Recordings, *, engine: str = "chip", threads: int = 1
+) -> Inference:  # fmt: skip
+    """The same with recordings, whose neurons are numbered as in the source graph; without labels, `labels` is empty.
+
+    Raises ValueRangeError where they have other steps or another shape than the program was compiled for.
+    """
+    source, timing = _input_of(program), program.sample_timing
+    if int(np.prod(recordings.shape)) != source.n or recordings.steps != timing.sample_steps:
+        raise ValueRangeError(
+            f"recordings of {recordings.steps} steps of shape {recordings.shape}", where=f"input '{source.name}'",
+            need=f"{timing.sample_steps} steps of {source.n} values",
+            remedy="Compile with --steps as the recordings have, or give others.",
+        )  # fmt: skip
+    labels = np.zeros(0, np.int64) if recordings.y is None else recordings.y
+    return infer_streams(program, recordings.streams(), labels, engine=engine, threads=threads)
+
+
+def infer_streams(
+    program: Program, streams: Sequence[EventStream], labels: npt.NDArray[np.int64], *, engine: str = "chip",
+    threads: int = 1,
+) -> Inference:  # fmt: skip
+    """Run every stream of T steps, numbered as in the source graph, from a fresh state.
+
+    The class is the output neuron with the most spikes; of an output that never spikes (LI), the one whose membrane is
+    highest after the last step. Ties go to the lowest number.
     """
     source, timing = _input_of(program), program.sample_timing
     if not program.outputs:
@@ -78,46 +117,47 @@ def infer(
             "it does not say which population is the output", where=f"program '{program.name}'",
             remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
         )  # fmt: skip
-    if samples.x.shape[1] != source.n:
-        raise ValueRangeError(
-            f"samples have {samples.x.shape[1]} values", where=f"input '{source.name}'", need=source.n
-        )
-    coded = encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED if seed is None else seed)
-    streams = to_streams(coded)
-    output = program.outputs[0]
-    names = [f"{p.name}.spikes" for p in program.populations if p.kind != "input"]
-    if engine == "lava":
-        return _in_one_run(program, timing, samples, streams, names)
-    if engine != "chip":
+    if engine not in ("chip", "lava"):
         raise UnknownNameError("engine", engine, ("chip", "lava"))
-    steps = timing.sample_steps + max(timing.depth.values())
-    runs = simulate_batch(program, [{source.name: s} for s in streams], steps=steps, record=names, threads=threads)
-    spikes = {name.removesuffix(".spikes"): _windows(runs, timing, name.removesuffix(".spikes")) for name in names}
+    streams = [to_chip(program, source.name, stream) for stream in streams]
+    layers = [name for name in timing.depth if program.population(name).kind != "input"]
+    names = [f"{name}.spikes" for name in layers]
+    output = program.outputs[0]
+    reads_membrane = _never_spikes(program.population(output))
+    if reads_membrane:
+        names.append(f"{output}.v")
+    if engine == "lava" and not timing.apart:
+        runs = [_in_one_run(program, timing, streams, names)]
+    else:
+        steps = timing.sample_steps + max(timing.depth.values())
+        inputs = [{source.name: stream} for stream in streams]
+        if engine == "lava":
+            runs = [simulate(program, each, steps=steps, record=names, engine="lava") for each in inputs]
+        else:
+            runs = simulate_batch(program, inputs, steps=steps, record=names, threads=threads)
+    spikes = {name: _windows(program, runs, timing, name) for name in layers}
+    classes = _classes(spikes[output], timing.sample_steps)
+    if reads_membrane:
+        classes = _highest(program, runs, timing, output)
+    if engine == "lava":
+        return Inference(program, engine, classes, labels, spikes)
     counters = Counters.total(run.counters for run in runs if run.counters is not None)
-    return Inference(
-        program, engine, _classes(spikes[output], timing.sample_steps), samples.y, spikes, counters,
-        _energies(counters, program.chip),
-    )  # fmt: skip
+    return Inference(program, engine, classes, labels, spikes, counters, _energies(counters, program.chip))
 
 
-def _in_one_run(
-    program: Program, timing: Timing, samples: Samples, streams: Sequence[EventStream], names: list[str]
-) -> Inference:
+def _in_one_run(program: Program, timing: Timing, streams: Sequence[EventStream], names: list[str]) -> Run:
     """All samples one after the other: the populations' own resets separate them."""
-    source, output = _input_of(program).name, program.outputs[0]
+    source = _input_of(program).name
     steps = timing.sample_steps * len(streams) + max(timing.depth.values())
-    run = simulate(program, {source: EventStream.concatenate(streams)}, steps=steps, record=names, engine="lava")
-    spikes = {}
-    for name in names:
-        population = name.removesuffix(".spikes")
-        depth = timing.depth[population]
-        spikes[population] = run.spikes[population].window(depth, depth + timing.sample_steps * len(streams))
-    return Inference(program, "lava", _classes(spikes[output], timing.sample_steps), samples.y, spikes)
+    return simulate(program, {source: EventStream.concatenate(streams)}, steps=steps, record=names, engine="lava")
 
 
-def _windows(runs: Sequence[Run], timing: Timing, population: str) -> EventStream:
+def _windows(program: Program, runs: Sequence[Run], timing: Timing, population: str) -> EventStream:
+    """A population's spikes in its own windows, one after the other, in the source's numbering."""
     depth = timing.depth[population]
-    return EventStream.concatenate([r.spikes[population].window(depth, depth + timing.sample_steps) for r in runs])
+    longest = max(timing.depth.values())
+    found = [r.spikes[population].window(depth, depth + r.steps - longest) for r in runs]
+    return to_source(program, population, EventStream.concatenate(found))
 
 
 def _classes(spikes: EventStream, steps: int) -> npt.NDArray[np.int64]:
@@ -125,6 +165,20 @@ def _classes(spikes: EventStream, steps: int) -> npt.NDArray[np.int64]:
     counts = spikes.dense().reshape(-1, steps, spikes.n).sum(axis=1)
     classes: npt.NDArray[np.int64] = np.argmax(counts, axis=1).astype(np.int64)
     return classes
+
+
+def _highest(program: Program, runs: Sequence[Run], timing: Timing, output: str) -> npt.NDArray[np.int64]:
+    """The highest membrane, in the source's units, in the last step of each sample's window."""
+    steps, depth, longest = timing.sample_steps, timing.depth[output], max(timing.depth.values())
+    ends = [r.states[f"{output}.v"][depth + steps - 1 : depth + r.steps - longest : steps] for r in runs]
+    values = np.concatenate(ends) * program.scale(output)
+    classes: npt.NDArray[np.int64] = values[:, chip_numbers(program, output)].argmax(axis=1).astype(np.int64)
+    return classes
+
+
+def _never_spikes(population: Population) -> bool:
+    """Whether no membrane of 24 bits reaches its threshold."""
+    return bool(np.all(population.parameter("vth").astype(np.int64) << 6 >= (1 << 23) - 64))
 
 
 def _input_of(program: Program) -> Population:

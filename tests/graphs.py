@@ -9,8 +9,11 @@ import nir
 import numpy as np
 
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.interchange.primitives import NEURONS
 
 SCALE = float(np.float32(0.0071))
+DT = 1e-3
+CUBA = {"tau_mem": 4 * DT, "tau_syn": 2 * DT, "r": 4.0, "w_in": 2.0, "v_leak": 0.0}
 
 
 def lif(n: int, *, beta: float = 0.9, threshold: float = 1.0, dt_s: float = 1e-3, **changes: float) -> nir.LIF:
@@ -48,3 +51,24 @@ def chain(
         meanings[f"l{k}"] = NodeMeaning(reset, "euler")  # type: ignore[arg-type]
     nodes["output"] = nir.Output({"output": np.array([sizes[-1]])})
     return Graph(nir.NIRGraph(nodes, list(pairwise(["input", *meanings, "output"]))), Meaning(dt_s, meanings))
+
+
+def graph_of(
+    nodes: dict[str, nir.NIRNode], edges: list[tuple[str, str]], *, loops: str = "neurons", **meanings
+) -> Graph:
+    """A graph whose neurons are Euler, reset to zero in the step of the spike, unless said otherwise."""
+    kinds = {name: type(node).__name__ for name, node in nodes.items()}
+    default = {name: NodeMeaning("zero", "euler") for name, kind in kinds.items() if kind in NEURONS}
+    return Graph(nir.NIRGraph(nodes, edges), Meaning(DT, default | meanings, "float64", loops))  # type: ignore[arg-type]
+
+
+def grid(rng: np.random.Generator, *shape: int, spread: int = 24) -> np.ndarray:
+    """Weights that are multiples of 1/32, so that sums of any order are exact."""
+    return rng.integers(-spread, spread + 9, shape) / 32
+
+
+def halves(n: int | tuple[int, ...], threshold: float = 1.0) -> nir.LIF:
+    """v' = v / 2 + x: exact in binary."""
+    node = lif(int(np.prod(n)), beta=0.5, threshold=threshold, dt_s=DT)
+    shape = n if isinstance(n, tuple) else (n,)
+    return nir.LIF(**{k: getattr(node, k).reshape(shape) for k in ("tau", "r", "v_leak", "v_threshold", "v_reset")})

@@ -21,7 +21,7 @@ HOMES = {
     "chip_names": "chips", "compile_graph": "compiler", "load_chip": "chips", "load_model": "networks",
     "load_program": "program.file", "load_rule": "rules", "model_names": "networks", "place": "memory",
     "read_nir": "interchange", "rule_names": "rules", "save_program": "program.file", "simulate": "simulator.engine",
-    "simulate_batch": "simulator.engine", "write_nir": "interchange",
+    "simulate_batch": "simulator.engine", "to_graph": "networks", "write_nir": "interchange",
 }  # fmt: skip
 
 

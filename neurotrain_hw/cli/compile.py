@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from neurotrain_hw.chips import Chip
     from neurotrain_hw.compiler import LayerRow
+    from neurotrain_hw.compiler.settings import Method
     from neurotrain_hw.memory import MemoryMap
     from neurotrain_hw.program import Program
 
@@ -42,6 +43,36 @@ def compile_(
     weight_exp: Annotated[
         int | None, typer.Option("--weight-exp", help="Shift of the weights (default: chosen for each layer).")
     ] = None,
+    quantise: Annotated[
+        str | None,
+        typer.Option(
+            "--quantise",
+            help="How weights are scaled that training left as floats: max (default), percentile, mse, or spikes, the "
+            "scale with the fewest wrong spikes on the data of --calibrate.",
+        ),
+    ] = None,
+    bits: Annotated[
+        list[str] | None,
+        typer.Option("--bits", help="Bits of the weights, of all layers (8) or of one (NAME=4); may be repeated."),
+    ] = None,
+    per_channel: Annotated[
+        bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
+    ] = False,
+    power_of_two: Annotated[bool, typer.Option("--power-of-two", help="Scales that are powers of two.")] = False,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            help="Recordings (FILE.npz with x (samples, steps, ...)) to choose scales on; never those of a test.",
+        ),
+    ] = None,
+    nearest: Annotated[
+        bool,
+        typer.Option("--nearest", help="Where the chip lacks a neuron's reset, take the nearest that it has; noted."),
+    ] = False,
+    input_bits: Annotated[
+        int, typer.Option("--input-bits", min=0, max=24, help="Bits of the whole numbers that inputs carry; 0: spikes.")
+    ] = 0,
     chips: memory.ChipsOption = "1",
     budget: memory.BudgetOption = None,
     every_core: Annotated[bool, typer.Option("--map", help="Show the memory map of every core.")] = False,
@@ -62,29 +93,44 @@ def compile_(
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw
 
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --chips auto
+
+        neurotrain-hw compile braille.nir -t loihi2 --steps 256 -o braille.nhw --quantise spikes --calibrate some.npz
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.compiler import compile_graph, layer_rows, place
+        from neurotrain_hw.compiler import QuantisationSettings, layer_rows, lower, place
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
 
         chip, most = memory.chip_for(target, budget), memory.number_of_chips(chips)
-        graph = None
+        lowered, read_as = None, "netx"
         if file.suffix == ".net":
-            asked = {"--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp}
+            asked = {
+                "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
+                "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
+                "--power-of-two": power_of_two or None, "--nearest": nearest or None,
+                "--input-bits": input_bits or None,
+            }  # fmt: skip
             program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
         else:
             graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
-            program = compile_graph(graph, chip, steps=steps, weight_exp=weight_exp, name=file.stem)
+            settings = QuantisationSettings(
+                method=cast("Method", quantise or "max"), per_channel=per_channel, power_of_two=power_of_two,
+                bits=_bits(bits),
+            )  # fmt: skip
+            lowered = lower(
+                graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
+                calibration=_calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
+            )  # fmt: skip
+            program, read_as = lowered.program, graph.dialect
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)
-        layers = () if graph is None else layer_rows(graph, program)
+        layers = () if lowered is None else layer_rows(lowered, program)
         found = memory_map(program, chip)
         if as_json:
-            output.print_json(_document(out, "netx" if graph is None else graph.dialect, program, layers, found))
+            output.print_json(_document(out, read_as, program, layers, found))
         else:
-            if graph is None:
+            if lowered is None:
                 _print_connections(program)
             else:
                 _print_layers(layers)
@@ -107,6 +153,37 @@ def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
     if steps < 1:
         raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
     return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
+
+
+def _bits(given: list[str] | None) -> int | dict[str, int] | None:
+    """One number for all layers, or a table by the names of layers or connections."""
+    from neurotrain_hw.errors import ValueRangeError
+
+    if not given:
+        return None
+    table: dict[str, int] = {}
+    for text in given:
+        name, sign, value = text.rpartition("=")
+        if not value.isdecimal() or (not sign and len(given) > 1):
+            raise ValueRangeError(f"'{text}'", where="--bits", need="a number, or NAME=NUMBER, each with --bits")
+        if not sign:
+            return int(value)
+        table[name] = int(value)
+    return table
+
+
+def _calibration(path: Path | None, steps: int) -> Any:
+    from neurotrain_hw.data.recordings import read_recordings
+    from neurotrain_hw.errors import ValueRangeError
+
+    if path is None:
+        return None
+    found = read_recordings(path)
+    if found.steps != steps:
+        raise ValueRangeError(
+            f"recordings of {found.steps} steps", where=str(path), need=f"{steps} steps, as --steps says"
+        )
+    return found.x
 
 
 def _noted(program: Program, budget: str | None) -> Program:
@@ -153,11 +230,29 @@ def _print_layers(layers: tuple[LayerRow, ...]) -> None:
         ["weights", "neurons", "shape", "bits", "exp", "weight error", "zeros", "decay", "threshold", "cores"],
         [
             [
-                row.weights, row.neurons, f"{row.n_post} x {row.n_pre}", row.bits, row.weight_exp,
-                f"{row.weight_error:.2%}", f"{row.zero_share:.1%}",
-                f"{row.decay:.5g} (asked {row.decay_wanted:.5g})",
-                f"{row.threshold:.5g} (asked {row.threshold_wanted:.5g})", row.cores,
+                row.weights, row.neurons, _shape(row), row.bits, row.weight_exp,
+                f"{row.weight_error:.2%}", f"{row.zero_share:.1%}", _decays(row), _threshold(row), row.cores,
             ]
             for row in layers
         ],
     )  # fmt: skip
+
+
+def _shape(row: LayerRow) -> str:
+    text = " x ".join(map(str, row.shape))
+    if row.kind == "conv":
+        text += f" on {row.n_pre}"
+    return text + (f", {row.delay} later" if row.delay else "")
+
+
+def _decays(row: LayerRow) -> str:
+    text = f"{row.decay:.5g} (asked {row.decay_wanted:.5g})"
+    if row.current_decay or row.current_decay_wanted:
+        text += f", current {row.current_decay:.5g} (asked {row.current_decay_wanted:.5g})"
+    return text
+
+
+def _threshold(row: LayerRow) -> str:
+    if row.threshold is None or row.threshold_wanted is None:
+        return "never reached: the membrane is read"
+    return f"{row.threshold:.5g} (asked {row.threshold_wanted:.5g})"

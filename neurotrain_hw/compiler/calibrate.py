@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,15 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A run of the float network: what each population sent, (samples, steps, n), its shape, and each layer's peaks."""
+    """A run of the float network: what each population sent, (samples, steps, n), its shape, and each layer's peaks.
+
+    `membranes`: of layers that are only read, (samples, steps, n), filled in where they are asked for.
+    """
 
     sent: Mapping[str, npt.NDArray[Any]]
     shapes: Mapping[str, tuple[int, ...]]
     peaks: Mapping[str, Peaks]
+    membranes: dict[str, FloatArray] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

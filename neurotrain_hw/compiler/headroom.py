@@ -46,6 +46,12 @@ def sums_of_one_sign(related: Sequence[Related], n: int) -> tuple[FloatArray, Fl
     return above, below
 
 
+def memory(decay: FloatArray, steps: int) -> FloatArray:
+    """The largest sum 1 + d + d^2 + ... over `steps` steps."""
+    d = np.minimum(decay, 1 - 1e-12)
+    return np.asarray(np.minimum((1 - d**steps) / (1 - d), steps))
+
+
 def choose_exponent(
     layer: IdealLayer, anchor: FloatArray, related: Sequence[Related], chip: Chip, *, steps: int, peaks: Peaks | None
 ) -> int:
@@ -147,8 +153,8 @@ class _Need:
         once = np.maximum(above, -below)
         finite = np.isfinite(layer.threshold)
         if peaks is None:
-            current = once * _memory(layer.current_decay, steps)
-            held = (current + np.abs(layer.bias)) * _memory(layer.decay, steps)
+            current = once * memory(layer.current_decay, steps)
+            held = (current + np.abs(layer.bias)) * memory(layer.decay, steps)
         else:
             current, held = _MARGIN * peaks.current, _MARGIN * peaks.membrane
         return cls(
@@ -167,12 +173,6 @@ class _Need:
 
     def fits_always(self, exponent: int) -> bool:
         return self.always * 2.0 ** (exponent + 6) < VTH_MAX * WEIGHT_ONE
-
-
-def _memory(decay: FloatArray, steps: int) -> FloatArray:
-    """The largest sum 1 + d + d^2 + ... over `steps` steps."""
-    d = np.minimum(decay, 1 - 1e-12)
-    return np.asarray(np.minimum((1 - d**steps) / (1 - d), steps))
 
 
 def _steps_until(drive: FloatArray, decay: FloatArray, steps: int, lag: FloatArray | None = None) -> int | None:

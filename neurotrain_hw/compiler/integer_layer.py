@@ -12,11 +12,13 @@ from neurotrain_hw.compiler.calibrate import Calibration
 from neurotrain_hw.compiler.headroom import Peaks, choose_exponent, range_notes
 from neurotrain_hw.compiler.ideal import IdealLayer, IdealSynapses
 from neurotrain_hw.compiler.integers import IntegerLayer, IntegerSynapses
-from neurotrain_hw.compiler.losses import check_weights, loss_notes
+from neurotrain_hw.compiler.losses import activity_notes, check_weights, loss_notes, unreachable_notes
 from neurotrain_hw.compiler.membrane import membrane
+from neurotrain_hw.compiler.mismatch import Mismatch, layer_mismatch
 from neurotrain_hw.compiler.related import Related, Wanted, at_octave, relate
 from neurotrain_hw.compiler.scales import choose_scales
 from neurotrain_hw.compiler.settings import QuantisationSettings
+from neurotrain_hw.compiler.spike_search import search_scales
 from neurotrain_hw.compiler.weight_format import chosen_format, weight_format
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 
@@ -48,10 +50,21 @@ def integer_layer(
             remedy="Give recordings that are not the test's, or take the method mse.",
         )  # fmt: skip
     wanted = [wanted_weights(layer, s, chip, settings) for s in synapses]
-    if calibration is not None:
-        wanted = [replace(w, rate=calibration.mean_square(w.source)) for w in wanted]
-    peaks = None if calibration is None else calibration.peaks[layer.name]
-    return layer_of(layer, wanted, chip, settings, steps=steps, peaks=peaks)
+    if calibration is None:
+        return layer_of(layer, wanted, chip, settings, steps=steps)
+    wanted = [replace(w, rate=calibration.mean_square(w.source)) for w in wanted]
+    peaks, words = calibration.peaks[layer.name], []
+    if settings.method == "spikes" and any(w.kept is None for w in wanted):
+
+        def score(tried: list[Wanted]) -> Mismatch:
+            found = layer_of(layer, tried, chip, settings, steps=steps, peaks=peaks)
+            return layer_mismatch(found, calibration, chip)
+
+        wanted, gained = search_scales(wanted, score, per_channel=settings.per_channel)
+        words = [f"{layer.name}: {gained}"]
+    found = layer_of(layer, wanted, chip, settings, steps=steps, peaks=peaks)
+    mismatch = layer_mismatch(found, calibration, chip)
+    return replace(found, notes=(*found.notes, *words, *activity_notes(found, mismatch)))
 
 
 def wanted_weights(layer: IdealLayer, synapses: IdealSynapses, chip: Chip, settings: QuantisationSettings) -> Wanted:
@@ -99,6 +112,7 @@ def layer_of(
     notes += range_notes(
         layer, anchor, exponent, related, chip, dv=cells.dv, vth=cells.vth, steps=steps, peaks=peaks
     )  # fmt: skip
+    notes += unreachable_notes(layer, unit, cells.vth, related, steps)
     notes += _threshold_count(layer, cells.vth, chip)
     return IntegerLayer(
         layer, weights, unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp, tuple(notes)

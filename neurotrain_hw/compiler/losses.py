@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from neurotrain_hw.compiler.headroom import memory, sums_of_one_sign
+from neurotrain_hw.compiler.ideal import IdealLayer
+from neurotrain_hw.compiler.integers import IntegerLayer
+from neurotrain_hw.compiler.membrane import WEIGHT_ONE
+from neurotrain_hw.compiler.mismatch import Mismatch
 from neurotrain_hw.compiler.related import Related
 from neurotrain_hw.errors import ValueRangeError
 
 _SATURATED = 0.01
+_IDLE = 0.1  # neurons that never or always fire in float, too, are told above this share
 
 
 def check_weights(related: Related) -> None:
@@ -41,6 +50,48 @@ def loss_notes(related: Related) -> tuple[str, ...]:
             "larger percentile, the method mse or max, or more bits keep them",
         )
     return notes
+
+
+def unreachable_notes(
+    layer: IdealLayer, unit: npt.NDArray[np.float64], vth: npt.NDArray[np.int32], related: Sequence[Related], steps: int
+) -> list[str]:
+    """A warning where neurons cannot spike, whatever the input: all excitation in every step stays below threshold."""
+    finite = np.isfinite(layer.threshold)
+    if not finite.any():
+        return []
+    current = sums_of_one_sign(related, layer.n)[0] * memory(layer.current_decay, steps)
+    reach = (current + layer.bias) * memory(layer.decay, steps)
+    stuck = finite & (reach <= vth * unit * WEIGHT_ONE)
+    if not stuck.any():
+        return []
+    return [
+        f"warning: {layer.name}: {stuck.sum()} of {layer.n} neurons ({stuck.mean():.1%}) cannot spike within {steps} "
+        "steps, whatever the input; their weights are small beside the threshold: train them, or leave them out"
+    ]
+
+
+def activity_notes(layer: IntegerLayer, mismatch: Mismatch) -> tuple[str, ...]:
+    """The share of spikes that differ on calibration data, and warnings of neurons that never or always fire there."""
+    name, spiking = layer.source.name, np.isfinite(layer.source.threshold)
+    if not spiking.any():
+        return (f"{name}: on the calibration data its membranes differ by {np.sqrt(mismatch.mean):.2%} (rms)",)
+    count, wanted = int(spiking.sum()), mismatch.wanted_rate[spiking]
+    rate, wrong = mismatch.rate[spiking], mismatch.wrong[spiking]
+    notes = [
+        f"{name}: on the calibration data {wrong.mean():.3%} of its spikes differ from the float layer's on the same "
+        f"input; {rate.mean():.3g} spikes per neuron and step, in float {wanted.mean():.3g}"
+    ]
+    for kind, level, remedy in (
+        ("never", 0, "give the weights more bits or another scale, or leave the neurons out"),
+        ("always", 1, "raise the threshold or lower the bias, or leave the neurons out"),
+    ):
+        now, before = rate == level, wanted == level
+        if now.any() and (np.any(now & ~before) or now.mean() > _IDLE):
+            notes.append(
+                f"warning: {name}: {now.sum()} of {count} neurons ({now.mean():.1%}) {kind} fire on the calibration "
+                f"data, {np.count_nonzero(now & before)} of which do so in float, too; {remedy}"
+            )
+    return tuple(notes)
 
 
 def saturated_share(related: Related) -> float:

@@ -1,115 +1,109 @@
-"""A graph to a program of integers: one `lif_reset` population per LIF, one connection per weight node."""
+"""A graph to a program of integers: read it, quantise its layers, put them together."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.chain import Layer, find_chain
-from neurotrain_hw.compiler.exponent import choose_weight_exp, range_notes, unit_of
-from neurotrain_hw.compiler.neurons import (
-    DECAY_MAX,
-    Lif,
-    bias_parts,
-    chip_arithmetic,
-    decay_mantissa,
-    lif_of,
-    rounding_note,
-    threshold_mantissa,
-)  # fmt: skip
-from neurotrain_hw.compiler.quantise import quantise
+from neurotrain_hw.compiler.assemble import assemble
+from neurotrain_hw.compiler.calibrate import Calibration, calibrate
+from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork
+from neurotrain_hw.compiler.integer_layer import integer_layer
+from neurotrain_hw.compiler.integers import IntegerLayer
+from neurotrain_hw.compiler.membrane import membrane
+from neurotrain_hw.compiler.read_graph import read_graph
+from neurotrain_hw.compiler.settings import QuantisationSettings
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph
-from neurotrain_hw.program import Connection, IntOrArray, Population, Program, Timing
+from neurotrain_hw.program import Program
+
+CalibrationInputs: TypeAlias = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
 
 # What makes a chip's neuron the one of lava proc/lif/models.py, whose integers are made here.
 _ARITHMETIC = {"neuron.u_bits": 24, "neuron.v_bits": 24, "neuron.decay_bits": 12, "neuron.threshold_exp": 6}
 
 
-def compile_graph(graph: Graph, chip: Chip, *, steps: int, weight_exp: int | None = None, name: str = "") -> Program:
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A program with what it was made from: the network before rounding, and the integers of each layer, whose order is
+    that of `network.layers`."""
+
+    network: IdealNetwork
+    layers: tuple[IntegerLayer, ...]
+    program: Program
+
+
+def compile_graph(
+    graph: Graph,
+    chip: Chip,
+    *,
+    steps: int,
+    settings: QuantisationSettings | None = None,
+    weight_exp: int | None = None,
+    nearest: bool = False,
+    calibration: CalibrationInputs | None = None,
+    input_bits: int = 0,
+    name: str = "",
+) -> Program:
     """The program of a graph on a Loihi-class chip, not yet placed on cores (see `place`).
 
-    `steps`: steps T of a sample; the layer of depth d works on it in steps d+1 .. d+T and is reset before them.
-    `weight_exp`: the shift of all connections; None chooses one per layer. Populations bear the names of the LIF
-    nodes, connections those of the weight nodes; weights are packed as the chip stores them. The chip's file says
-    where a neuron spikes and how it overflows. `Program.notes` holds what rounding did, in numbers.
-    Raises UnsupportedError for what cannot be lowered exactly (node, reason, remedy), ValueRangeError for weights
-    that all become zero and for parameters out of range.
+    `steps`: steps T of a sample; a layer of depth d works on it in steps d+1 .. d+T and is reset before them.
+    `settings`: how weights are quantised that training left as floats. `weight_exp`: the shift of the first connection
+    onto each layer; None chooses one per layer. `nearest`: where the chip lacks a neuron's reset or floor, take the
+    nearest that it has, and note it. `calibration`: inputs (samples, steps, *shape) to choose scales on. `input_bits`:
+    bits of the whole numbers that inputs carry; 0: they spike. Populations bear the names of the neurons' nodes,
+    connections those of the weights' nodes; weights are packed as the chip stores them. The chip's file says where a
+    neuron spikes and how it overflows. `Program.notes` holds what rounding did, in numbers.
+    Raises UnsupportedError for what cannot be lowered (node, reason, remedy), ValueRangeError for weights that all
+    become zero and for parameters out of range.
     """
+    return lower(
+        graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest, calibration=calibration,
+        input_bits=input_bits, name=name,
+    ).program  # fmt: skip
+
+
+def lower(
+    graph: Graph,
+    chip: Chip,
+    *,
+    steps: int,
+    settings: QuantisationSettings | None = None,
+    weight_exp: int | None = None,
+    nearest: bool = False,
+    calibration: CalibrationInputs | None = None,
+    input_bits: int = 0,
+    name: str = "",
+) -> Lowered:
+    """As `compile_graph`, with what the program was made from."""
     _check_chip(chip)
     if steps < 1:
         raise ValueRangeError(f"{steps} steps per sample", where="steps", need="at least 1")
-    chain = find_chain(graph)
-    source = graph.nodes[chain.input]
-    populations = [Population(chain.input, "input", tuple(int(n) for n in np.atleast_1d(source.input_type["input"])))]
-    connections, scales, notes = [], {}, list(graph.notes)
-    before = chain.input
-    for layer in chain.layers:
-        population, connection, scale, found = _lower_layer(graph, chip, layer, before, steps, weight_exp)
-        populations.append(population)
-        connections.append(connection)
-        scales[population.name] = scale
-        notes += found
-        before = layer.neurons
-    depth = {chain.input: 0} | {layer.neurons: layer.depth for layer in chain.layers}
-    return Program(
-        name=name or chain.layers[-1].neurons, populations=tuple(populations), connections=tuple(connections),
-        outputs=(before,), chip=chip.id, scales=scales, timing=Timing(steps, depth), notes=tuple(notes),
-    )  # fmt: skip
+    settings = settings or QuantisationSettings()
+    if weight_exp is not None:
+        settings = replace(settings, weight_exp=weight_exp)
+    network = read_graph(graph, chip, nearest=nearest)
+    found = None if calibration is None else calibrate(network, calibration)
+    layers = tuple(_integers(network, layer, chip, settings, steps, found) for layer in network.layers)
+    return Lowered(network, layers, assemble(network, layers, chip, steps=steps, input_bits=input_bits, name=name))
 
 
-def _lower_layer(
-    graph: Graph, chip: Chip, layer: Layer, before: str, steps: int, weight_exp: int | None
-) -> tuple[Population, Connection, float, list[str]]:
-    node = graph.nodes[layer.weights]
-    if node.weight.ndim != 2:
-        raise UnsupportedError(
-            f"weights of shape {node.weight.shape}", where=f"node '{layer.weights}'", need="(n_post, n_pre)"
-        )
-    weights = quantise(node.weight, graph.meaning.node(layer.weights).quantisation, chip, where=layer.weights)
-    late = graph.meaning.node(layer.weights).delay_steps
-    if late:
-        raise UnsupportedError(
-            f"what it sends arrives {late} steps later, which is not lowered yet",
-            where=f"node '{layer.weights}'", need="no delay", remedy="Read the file in the dialect nir.",
-        )  # fmt: skip
-    lif = lif_of(
-        graph.nodes[layer.neurons], graph.meaning.node(layer.neurons), dt_s=graph.meaning.dt_s,
-        where=f"node '{layer.neurons}'",
-    )  # fmt: skip
-    exp = choose_weight_exp(weights, lif, chip, layer.neurons) if weight_exp is None else weight_exp
-    unit = unit_of(weights, exp)
-    dv, vth = decay_mantissa(lif.beta), threshold_mantissa(lif.threshold, unit, where=f"node '{layer.neurons}'")
-    notes = [*weights.notes, rounding_note(lif, dv, vth, unit, where=layer.neurons)]
-    mant, bias_exp, bias_note = _bias(node, lif, unit, layer)
-    notes += [bias_note] if bias_note else []
-    notes += range_notes(
-        weights, exp, chip, dv=dv, vth=vth, bias=mant.astype(np.int64) << bias_exp, steps=steps, where=layer.neurons
-    )
-    parameters: dict[str, IntOrArray] = {
-        "du": DECAY_MAX, "dv": _shared(dv), "vth": _shared(vth), "bias_mant": _shared(mant), "bias_exp": bias_exp,
-        "reset_interval": steps, "reset_offset": layer.depth + 1,
-    }  # fmt: skip
-    for key in ("dv", "vth"):
-        if isinstance(parameters[key], np.ndarray):
-            notes.append(f"{layer.neurons}: {key} differs between neurons, which Lava's own LIF process cannot hold")
-    population = Population(layer.neurons, "lif_reset", (lif.n,), parameters, arithmetic=chip_arithmetic(chip))
-    connection = Connection(
-        layer.weights, "dense", before, layer.neurons, weights.chip_weights, weight_exp=exp,
-        num_weight_bits=weights.stored_bits, sign_mode=weights.sign_mode,
-    ).packed()  # fmt: skip
-    return population, connection, lif.gain * unit, notes
-
-
-def _bias(node: Any, lif: Lif, unit: float, layer: Layer) -> tuple[Any, int, str]:
-    """The bias of an Affine node, which the neuron adds at every step; zeros for a Linear node."""
-    bias = np.asarray(getattr(node, "bias", np.zeros(lif.n)), np.float64)
-    if not bias.any():
-        return np.zeros(lif.n, np.int32), 0, ""
-    mant, exp, note = bias_parts(bias, unit, where=f"node '{layer.weights}'")
-    return mant, exp, f"{layer.weights}: {note}"
+def _integers(
+    network: IdealNetwork, layer: IdealLayer, chip: Chip, settings: QuantisationSettings, steps: int,
+    calibration: Calibration | None,
+) -> IntegerLayer:  # fmt: skip
+    synapses = network.onto(layer.name)
+    if synapses:
+        return integer_layer(layer, synapses, chip, settings, steps=steps, calibration=calibration)
+    unit = np.full(layer.n, float(np.max(layer.threshold, where=np.isfinite(layer.threshold), initial=0.0)) or 1.0)
+    unit /= 1 << 17  # nothing arrives: a threshold of 2^11 times 64
+    cells = membrane(layer, unit, chip)
+    return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp, cells.notes)
 
 
 def _check_chip(chip: Chip) -> None:
@@ -122,8 +116,3 @@ def _check_chip(chip: Chip) -> None:
             where=f"chip '{chip.id}'", need="a current-based LIF with 24-bit state and 12-bit decays",
             remedy="Compile for loihi2 or loihi1.",
         )  # fmt: skip
-
-
-def _shared(values: Any) -> IntOrArray:
-    """One integer where all neurons have the same, else the array."""
-    return int(values[0]) if np.all(values == values[0]) else values

@@ -1,32 +1,90 @@
-"""A NIR LIF in the integers of a Loihi-class neuron: decay, threshold, bias, and what rounding does to them.
+"""The neurons of NIR in the equations of a Loihi-class neuron.
 
-Source graph, forward Euler: v' = beta v + gain (W s + b), spike where v' > v_threshold, then v = 0, with
-beta = 1 - dt/tau and gain = r dt/tau. The chip (lava proc/lif/models.py) holds v / (gain * unit), where one unit is
-unit = scale / (grid * 2^weight_exp * 2^6) of the weighted sum: the gain is folded into the threshold.
+| NIR | current_decay | decay | gain of v |
+|---|---|---|---|
+| LIF, LI | 0 | 1 - dt/tau, or exp(-dt/tau) | r dt/tau, or r (1 - exp(-dt/tau)) |
+| IF, I | 0 | 1 | r dt |
+| CubaLIF, CubaLI | as decay, of tau_syn | of tau_mem | that of the current times that of the membrane |
+| Threshold | 0 | 0 | 1 |
+
+with a gain of 1 where the meaning's drive is `unit`. The gain is divided out of threshold and leak.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from neurotrain_hw.chips import Chip
+from neurotrain_hw.compiler.ideal import FloatArray, IdealLayer
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import NodeMeaning
+from neurotrain_hw.interchange.primitives import SPIKING
 from neurotrain_hw.program import Arithmetic
 
-DECAY_ONE = 4096  # 12 bits
-DECAY_MAX = 4095
-VTH_MAX = (1 << 17) - 1
-VTH_SHIFT = 6
-BIAS_MANT_MAX = (1 << 12) - 1  # 13 bits with the sign
-BIAS_EXP_MAX = 7
+ChipReset = Literal["zero", "subtract", "zero_held"]
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int32]
+# What a reset is on a chip that resets in the step of the spike, and what then is not the same.
+_RESETS: dict[str, tuple[ChipReset, str]] = {
+    "zero": ("zero", ""),
+    "zero_delayed": ("zero", ""),  # v is reset before the next update, which no spike can tell from at once
+    "zero_held": ("zero_held", ""),
+    "subtract": ("subtract", ""),
+    "subtract_before": ("subtract", ""),
+    "subtract_pending": ("subtract", "its threshold is subtracted at once, not twice around a spike"),
+    "subtract_delayed": ("subtract", "its threshold is subtracted in the step of the spike, not after the next update"),
+    "subtract_multiple": ("subtract", "it spikes once in a step at most, and one threshold is subtracted"),
+    "none": ("zero", "it is reset to 0 when it spikes, where the source never resets it"),
+}
+
+
+def layer_of(
+    name: str, node: Any, meaning: NodeMeaning, chip: Chip, *, dt_s: float, nearest: bool
+) -> IdealLayer:  # fmt: skip
+    """A NIR neuron as a layer of the chip, without what arrives.
+
+    Raises UnsupportedError for a reset, leak or floor that a Loihi-class neuron does not do (with `nearest` only for
+    what has no neighbour), ValueRangeError for parameters outside what it can hold.
+    """
+    kind, where = type(node).__name__, f"node '{name}'"
+    if kind == "Threshold":
+        return _threshold(name, node)
+    if meaning.integration == "none":
+        raise UnsupportedError(
+            "the graph does not say how its neurons are integrated", where=where, need="euler or another integration",
+            remedy="Read the file in a dialect.",
+        )  # fmt: skip
+
+    def given(key: str) -> FloatArray:
+        return np.asarray(getattr(node, key), np.float64)
+
+    shape = np.shape(node.r)
+    cuba = kind.startswith("Cuba")
+    tau = given("tau_mem") if cuba else given("tau") if kind in ("LI", "LIF") else None
+    drive = "unit" if cuba and meaning.drive == "unit_decayed" else meaning.drive
+    decay, gain, share = _filter(meaning, dt_s, tau, given("r"), drive, where)
+    current_decay = np.zeros(shape)
+    if cuba:
+        current_decay, current_gain, _ = _filter(
+            meaning, dt_s, given("tau_syn"), np.broadcast_to(given("w_in"), shape), meaning.drive, where
+        )
+        gain = gain * current_gain
+    if np.any(gain <= 0):
+        raise UnsupportedError(f"its gain goes down to {gain.min():.4g}", where=where, need="above 0")
+    leak = share * given("v_leak") / gain if tau is not None else np.zeros(shape)
+    common: dict[str, Any] = {
+        "name": name, "shape": shape, "current_decay": current_decay.reshape(-1), "decay": decay.reshape(-1),
+        "bias": leak.reshape(-1), "current_bias": np.zeros(leak.size), "gain": gain.reshape(-1),
+    }  # fmt: skip
+    if kind not in SPIKING:
+        return IdealLayer(threshold=np.full(leak.size, np.inf), **common)
+    return _spiking(common, given("v_threshold"), given("v_reset"), meaning, chip, nearest, where)
+
+
+def sends_late(meaning: NodeMeaning) -> bool:
+    """Whether a neuron's spike is decided before its update, and so belongs to the update one step earlier."""
+    return meaning.decided == "before"
 
 
 def chip_arithmetic(chip: Chip) -> Arithmetic:
@@ -40,110 +98,75 @@ def chip_arithmetic(chip: Chip) -> Arithmetic:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Lif:
-    """One layer of neurons in the units of the weighted sum: beta and threshold per neuron (n,), one gain for all."""
+def _filter(
+    meaning: NodeMeaning, dt_s: float, tau: FloatArray | None, r: FloatArray, drive: str, where: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Decay, gain and share (of leak) of one leaky variable, as `reference/neurons.py` has them."""
+    if tau is None:
+        decay, share = np.ones(r.shape), np.full(r.shape, dt_s)
+    else:
+        if np.any(tau <= 0):
+            raise ValueRangeError(f"a time constant goes down to {tau.min():.4g} s", where=where, need="above 0")
+        if meaning.integration == "exponential":
+            decay = np.exp(-dt_s / tau)
+        elif np.any(tau < dt_s * (1 - 1e-9)):
+            raise ValueRangeError(
+                f"tau goes down to {tau.min():.4g} s, below the step", where=where, need=f">= {dt_s} s"
+            )
+        else:
+            decay = 1 - dt_s / tau
+        share = 1 - decay
+        if meaning.integration == "truncated":
+            decay = np.rint(decay * 4096) / 4096
+    gain = {"equation": share * r, "unit": np.ones(r.shape), "unit_decayed": decay}[drive]
+    return decay, gain, share
 
-    beta: FloatArray
-    threshold: FloatArray
-    gain: float
 
-    @property
-    def n(self) -> int:
-        """Number of neurons."""
-        return int(self.threshold.size)
-
-
-def lif_of(node: Any, meaning: NodeMeaning, *, dt_s: float, where: str) -> Lif:
-    """Beta, threshold / gain and gain of a NIR LIF.
-
-    Raises UnsupportedError for a reset, an integration or a leak that a Loihi-class LIF does not do exactly, with
-    a remedy; ValueRangeError for parameters outside what it can hold.
-    """
-    _check_meaning(meaning, where)
-    tau, r = np.asarray(node.tau, np.float64), np.asarray(node.r, np.float64)
-    v_threshold = np.asarray(node.v_threshold, np.float64)
-    if tau.ndim != 1:
-        raise UnsupportedError(f"neurons of shape {tau.shape}", where=where, need="one axis")
-    if np.any(node.v_leak != 0) or np.any(node.v_reset != 0):
+def _spiking(
+    common: dict[str, Any], threshold: FloatArray, v_reset: FloatArray, meaning: NodeMeaning, chip: Chip, nearest: bool,
+    where: str,
+) -> IdealLayer:  # fmt: skip
+    if np.any(threshold <= 0):
+        raise ValueRangeError(f"v_threshold goes down to {threshold.min():.4g}", where=where, need="above 0")
+    reset, change = _RESETS[meaning.reset]
+    if meaning.reset.startswith("zero") and np.any(v_reset != 0):
         raise UnsupportedError(
-            "v_leak or v_reset is not 0, and the chip's neuron decays and resets to 0", where=where, need="0 for both",
-            remedy="Train with a resting and reset potential of 0; a constant drive can be a bias.",
+            f"it resets to {v_reset.flat[np.abs(v_reset).argmax()]:.4g}, and the chip's neuron resets to 0",
+            where=where, need="v_reset of 0",
+            remedy="Train with a reset potential of 0; a constant drive can be a bias.",
         )  # fmt: skip
-    if np.any(tau < dt_s):
-        raise ValueRangeError(f"tau goes down to {tau.min():.4g} s, below the step", where=where, need=f">= {dt_s} s")
-    gain = r * dt_s / tau
-    if not np.allclose(gain, gain[0], rtol=1e-6, atol=0) or gain[0] <= 0:
+    departures = [change] if change else []
+    allowed = chip.texts("neuron.reset") or ("zero",)
+    if reset == "subtract" and not {"subtract", "programmable"} & set(allowed):
+        reset = "zero"
+        departures = [f"it resets to 0, not by subtraction: {chip.name} cannot subtract"]
+    if reset == "zero_held" and (common["bias"].any() or "zero" not in allowed):
+        reset = "zero"
+        departures.append("what arrives in the step after a spike counts, where the source loses it")
+    if meaning.floor == "threshold":
+        departures.append("its membrane has no floor at minus its threshold")
+    if departures and not nearest:
         raise UnsupportedError(
-            f"r*dt/tau lies between {gain.min():.6g} and {gain.max():.6g}", where=where,
-            need="one positive value for all neurons of a layer, to be folded into the threshold",
-            remedy="Fold the neurons' own gains into the rows of the weights.",
+            f"its reset is '{meaning.reset}'" + (f", its floor '{meaning.floor}'" if meaning.floor != "none" else "")
+            + f": on {chip.name}, {'; '.join(departures)}", where=where, need="what the chip's neuron does",
+            remedy="Train with reset 'zero' (in snnTorch: reset_mechanism='zero', reset_delay=False), or take the "
+            "nearest that the chip has (--nearest, nearest=True) and see with `compare` what it costs.",
         )  # fmt: skip
-    if np.any(v_threshold <= 0):
-        raise ValueRangeError(f"v_threshold goes down to {v_threshold.min():.4g}", where=where, need="above 0")
-    return Lif(1 - dt_s / tau, v_threshold / gain[0], float(gain[0]))
-
-
-def decay_mantissa(beta: FloatArray) -> IntArray:
-    """dv = round((1 - beta) * 4096), at most 4095: the chip's v' = tz(v * (4096 - dv), 12) + input."""
-    return np.minimum(np.rint((1 - beta) * DECAY_ONE), DECAY_MAX).astype(np.int32)
-
-
-def threshold_mantissa(threshold: FloatArray, unit: float, *, where: str) -> IntArray:
-    """vth = round(threshold / (unit * 64)), 17 bits; ValueRangeError outside 1..131071."""
-    vth = np.rint(threshold / (unit * (1 << VTH_SHIFT)))
-    if vth.min() < 1 or vth.max() > VTH_MAX:
-        raise ValueRangeError(
-            f"the threshold's mantissa lies between {vth.min():.0f} and {vth.max():.0f}", where=where,
-            need=f"1..{VTH_MAX} (17 bits)", remedy="Give another weight_exp, or none, so that one is chosen.",
-        )  # fmt: skip
-    return vth.astype(np.int32)
-
-
-def bias_parts(bias: FloatArray, unit: float, *, where: str) -> tuple[IntArray, int, str]:
-    """Mantissas of 13 bits (n,) and their common exponent 0..7 with bias ~ mant * 2^exp * unit; a note on the error."""
-    wanted = bias / unit
-    for exp in range(BIAS_EXP_MAX + 1):
-        mant = np.rint(wanted / (1 << exp))
-        if np.abs(mant).max() <= BIAS_MANT_MAX:
-            error = float(np.abs(wanted - mant * (1 << exp)).max()) * unit
-            return mant.astype(np.int32), exp, f"bias rounded by at most {error:.3g}"
-    raise ValueRangeError(
-        f"a bias of {float(np.abs(bias).max()):.4g} is too large for the chip", where=where,
-        need=float(np.abs(wanted).max()), limit=BIAS_MANT_MAX << BIAS_EXP_MAX, remedy="Give a smaller weight_exp.",
+    return IdealLayer(
+        threshold=(threshold.reshape(-1) / common["gain"]), reset=reset, reached=meaning.threshold == "reached",
+        departures=tuple(departures), **common,
     )  # fmt: skip
 
 
-def rounding_note(lif: Lif, dv: IntArray, vth: IntArray, unit: float, *, where: str) -> str:
-    """The decay and threshold that the chip has in place of those asked for, at the neuron that is furthest off."""
-    beta = 1 - dv / DECAY_ONE
-    threshold = vth * (unit * (1 << VTH_SHIFT))
-    b = int(np.abs(beta - lif.beta).argmax())
-    t = int(np.abs(threshold / lif.threshold - 1).argmax())
-    wanted, got = lif.threshold[t] * lif.gain, threshold[t] * lif.gain
-    text = (
-        f"{where}: decay {lif.beta[b]:.6g} becomes {beta[b]:.6g} (dv {dv[b]}), "
-        f"threshold {wanted:.6g} becomes {got:.6g} ({got / wanted - 1:+.3%}, vth {vth[t]})"
-    )
-    if np.any((dv == 0) & (lif.beta < 1)):
-        text += "; a decay slower than 1/4096 per step was lost"
-    return text
-
-
-def _check_meaning(meaning: NodeMeaning, where: str) -> None:
-    if meaning.reset != "zero":
+def _threshold(name: str, node: Any) -> IdealLayer:
+    """A node without memory that spikes where its input is above a threshold."""
+    threshold = np.asarray(node.threshold, np.float64)
+    if np.any(threshold < 0):
         raise UnsupportedError(
-            f"its reset is '{meaning.reset}', and a Loihi-class LIF sets v to 0 in the step of the spike", where=where,
-            need="reset 'zero'",
-            remedy="Train with it; in snnTorch: Leaky(..., reset_mechanism='zero', reset_delay=False).",
+            f"its threshold goes down to {threshold.min():.4g}: it would spike without input", where=f"node '{name}'",
+            need="0 or more",
         )  # fmt: skip
-    if meaning.integration != "euler":
-        raise UnsupportedError(
-            f"its integration is '{meaning.integration}', which is not lowered yet", where=where, need="euler"
-        )
-    for key in ("drive", "threshold", "decided", "floor", "delay_steps"):
-        if getattr(meaning, key) != getattr(NodeMeaning(), key):
-            raise UnsupportedError(
-                f"its {key} is '{getattr(meaning, key)}', which is not lowered yet", where=where,
-                need=f"'{getattr(NodeMeaning(), key)}'", remedy="Export the network with the equations of NIR.",
-            )  # fmt: skip
+    n = threshold.size
+    return IdealLayer(
+        name, threshold.shape, np.zeros(n), np.zeros(n), threshold.reshape(-1), np.zeros(n), np.zeros(n), np.ones(n)
+    )

@@ -10,7 +10,9 @@ from neurotrain_hw.compiler.weight_format import WeightFormat, quantised
 
 FloatArray = npt.NDArray[np.float64]
 
-_FACTORS = np.geomspace(0.1, 1.0, 70)  # of the scale that the largest weight asks for, tried for the least error
+_LOWEST, _HIGHEST = 0.05, 1.1  # of the scale that the largest weight asks for
+_TRIED = 70, 400  # scales tried for the least error: of many weights, whose error is smooth, and of few
+_FEW = 1000
 _REFINEMENTS = 8
 
 
@@ -50,18 +52,25 @@ def _largest(groups: FloatArray, form: WeightFormat) -> FloatArray:
 
 
 def _least_squares(groups: FloatArray, largest: FloatArray, form: WeightFormat) -> FloatArray:
-    """The best of many scales, then in turns the best integers for the scale and the best scale for the integers."""
-    best, least = largest.copy(), np.full(largest.shape, np.inf)
-    for factor in _FACTORS:
-        scale = np.where(largest > 0, largest * factor, 1.0)
-        error = squared_error(groups, scale, form)
-        better = error < least
-        best[better], least[better] = scale[better], error[better]
+    """The best scale for the integers of many scales: w ~ s q has the least error at s = <q, w> / <q, q>."""
+    best, most = largest.copy(), np.zeros(largest.shape)
+    for factor in np.geomspace(_LOWEST, _HIGHEST, _TRIED[groups.shape[1] < _FEW]):
+        best, most = _better(groups, best, most, np.where(largest > 0, largest * factor, 1.0), form)
     for _ in range(_REFINEMENTS):
-        q = quantised(groups, best, form).astype(np.float64)
-        power = (q * q).sum(1)
-        best = np.where(power > 0, (q * groups).sum(1) / np.maximum(power, 1), best)
+        best, most = _better(groups, best, most, np.where(largest > 0, best, 1.0), form)
     return np.where(largest > 0, best, 0.0)
+
+
+def _better(
+    groups: FloatArray, best: FloatArray, most: FloatArray, tried: FloatArray, form: WeightFormat
+) -> tuple[FloatArray, FloatArray]:
+    """The better of `best` and the best scale for the integers of `tried`; `most`: by how much they lower |w|^2."""
+    q = quantised(groups, tried, form).astype(np.float64)
+    power, common = (q * q).sum(1), (q * groups).sum(1)
+    lowered = np.where(power > 0, common**2 / np.maximum(power, 1), 0.0)
+    better = lowered > most
+    scale = common / np.maximum(power, 1)
+    return np.where(better, scale, best), np.where(better, lowered, most)
 
 
 def _power_of_two(groups: FloatArray, scale: FloatArray, form: WeightFormat, *, never_clip: bool) -> FloatArray:

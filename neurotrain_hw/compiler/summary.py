@@ -1,4 +1,4 @@
-"""What the compiler did, layer by layer, read off the program and the graph it came from."""
+"""What the compiler did, connection by connection: the integers beside what the source asked for."""
 
 from __future__ import annotations
 
@@ -6,59 +6,80 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurotrain_hw.compiler.neurons import DECAY_ONE, VTH_SHIFT
-from neurotrain_hw.interchange import Graph
+from neurotrain_hw.compiler.integers import IntegerLayer, IntegerSynapses
+from neurotrain_hw.compiler.lower import Lowered
+from neurotrain_hw.compiler.membrane import DECAY_MAX, DECAY_ONE, WEIGHT_ONE
 from neurotrain_hw.program import Program
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer: shape (n_post, n_pre), and the chip's parameters in the units of the source graph.
+    """One connection with the neurons behind it, in the units of the source graph.
 
+    `kind`: dense, conv, ... `shape`: of its weights, (n_post, n_pre) or (C_out, C_in / groups, height, width).
     `weight_error`: the largest difference between a weight as the chip applies it and the graph's, relative to the
-    layer's largest weight. `zero_share`: of the chip's weights. `threshold`, `threshold_wanted`, `decay`,
-    `decay_wanted`: means over the neurons. `cores`: cores that the neurons lie on.
+    largest weight. `zero_share`: of the chip's weights. `delay`: steps beyond the one that every connection takes.
+    `threshold`, `decay`, `current_decay` and those `_wanted`: means over the neurons; a threshold that is never reached
+    is None. `cores`: cores that the neurons lie on.
     """
 
     weights: str
     neurons: str
+    kind: str
+    shape: tuple[int, ...]
     n_post: int
     n_pre: int
     bits: int
     weight_exp: int
     weight_error: float
     zero_share: float
+    delay: int
+    current_decay: float
+    current_decay_wanted: float
     decay: float
     decay_wanted: float
-    threshold: float
-    threshold_wanted: float
+    threshold: float | None
+    threshold_wanted: float | None
     cores: int
 
 
-def layer_rows(graph: Graph, program: Program) -> tuple[LayerRow, ...]:
-    """One row per connection of a compiled graph, from the integers back into the graph's units."""
-    return tuple(_layer(graph, program, connection.name) for connection in program.connections)
+def layer_rows(lowered: Lowered, placed: Program | None = None) -> tuple[LayerRow, ...]:
+    """One row per connection of a network, layer by layer; `placed`: the program with its placement, for `cores`."""
+    program = placed or lowered.program
+    made = {c.name for c in program.connections}
+    return tuple(
+        _row(layer, synapses, program)
+        for layer in lowered.layers
+        for synapses in layer.synapses
+        if synapses.source.name in made
+    )
 
 
-def _layer(graph: Graph, program: Program, name: str) -> LayerRow:
-    connection = program.connection(name)
-    population = program.population(connection.post)
-    lif, scale = graph.nodes[population.name], program.scales[population.name]
-    gain = np.asarray(lif.r, np.float64) * graph.meaning.dt_s / lif.tau
-    wanted = np.asarray(graph.nodes[name].weight, np.float64) * gain[:, None]
-    got = connection.matrix() * (2.0 ** (connection.weight_exp + VTH_SHIFT) * scale)
+def _row(layer: IntegerLayer, synapses: IntegerSynapses, program: Program) -> LayerRow:
+    ideal, source = layer.source, synapses.source
+    by_row = (-1, *(1,) * (source.weight.ndim - 1))
+    wanted = source.row_scale.reshape(by_row) * source.weight
+    error = np.abs(synapses.scale.reshape(by_row) * synapses.q - wanted).max()
+    largest = float(np.abs(wanted).max())
+    reached = np.isfinite(ideal.threshold)
+    threshold = layer.vth * (WEIGHT_ONE * layer.unit * ideal.gain)
     return LayerRow(
-        weights=name,
-        neurons=population.name,
-        n_post=population.n,
-        n_pre=program.population(connection.pre).n,
-        bits=connection.num_weight_bits,
-        weight_exp=connection.weight_exp,
-        weight_error=float(np.abs(got - wanted).max() / np.abs(wanted).max()),
-        zero_share=float(np.mean(connection.matrix() == 0)),
-        decay=float(np.mean(1 - population.parameter("dv") / DECAY_ONE)),
-        decay_wanted=float(np.mean(1 - graph.meaning.dt_s / lif.tau)),
-        threshold=float(np.mean(population.parameter("vth") * (2.0**VTH_SHIFT * scale))),
-        threshold_wanted=float(np.mean(lif.v_threshold)),
-        cores=len({(part.chip, part.core) for part in program.placement if part.population == population.name}),
+        weights=source.name,
+        neurons=ideal.name,
+        kind=program.connection(source.name).kind,
+        shape=source.weight.shape,
+        n_post=ideal.n,
+        n_pre=program.population(source.pre).n,
+        bits=synapses.bits,
+        weight_exp=synapses.weight_exp,
+        weight_error=float(error) / largest if largest else 0.0,
+        zero_share=float(np.mean(synapses.q == 0)),
+        delay=source.delay,
+        current_decay=float(np.mean((DECAY_MAX - layer.du) / DECAY_ONE)),
+        current_decay_wanted=float(np.mean(ideal.current_decay)),
+        decay=float(np.mean(1 - layer.dv / DECAY_ONE)),
+        decay_wanted=float(np.mean(ideal.decay)),
+        threshold=float(np.mean(threshold[reached])) if reached.any() else None,
+        threshold_wanted=float(np.mean((ideal.threshold * ideal.gain)[reached])) if reached.any() else None,
+        cores=len({(part.chip, part.core) for part in program.placement if part.population == ideal.name}),
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurotrain_hw.chips import load_chip
-from neurotrain_hw.compiler import compile_graph, layer_rows, place, pool_rows
+from neurotrain_hw.compiler import compile_graph, layer_rows, lower, place, pool_rows
 from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset
 from neurotrain_hw.demo.training import TITLES, run_folder
 from neurotrain_hw.events import EventStream
@@ -36,15 +36,16 @@ def compile_all(folder: Path, rules: Sequence[str], seeds: Sequence[int], chip_n
             save_program(place(program, chip), program_path(folder, rule, seed))
     first = load_run(run_folder(folder, rules[0], seeds[0]))
     shown = load_program(program_path(folder, rules[0], seeds[0]))
-    rows = layer_rows(read_nir(first.graph_path), shown)
+    rows = layer_rows(lower(read_nir(first.graph_path), chip, steps=first.model.steps), shown)
     cores = {(s.chip, s.core) for s in shown.placement}
     tightest = max(
         (r for r in pool_rows(shown.memory) if r.limit_bits), key=lambda r: r.need_bits / (r.limit_bits or 1)
     )
+    errors = [abs(r.threshold / r.threshold_wanted - 1) for r in rows if r.threshold and r.threshold_wanted]
     text = (
         f"{len(rules) * len(seeds)} programs for {chip.name}, {shown.name} on {len(cores)} of its cores; "
         f"the fullest core's {tightest.pool} holds {tightest.need_bits:,} of {tightest.limit_bits:,} bits; "
-        f"largest threshold error {max(abs(r.threshold / r.threshold_wanted - 1) for r in rows):.1e}, "
+        f"largest threshold error {max(errors):.1e}, "
         f"weights exact to {max(r.weight_error for r in rows):.1e}"
     )
     return text, {"program": _program_section(shown, rows), "weights": _weights_of(shown, "trained")}

@@ -18,16 +18,20 @@ from neurotrain_hw.interchange.hdf5 import Limits, read_tree
 from neurotrain_hw.interchange.meaning import Reset
 from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
 from neurotrain_hw.interchange.signs import detect
+from neurotrain_hw.interchange.strict import strict_node
 
 
 def write_nir(path: str | Path, graph: Graph) -> None:
     """Write a graph with its meaning; the file is read back strictly by nir itself before it takes its place.
 
-    Raises ValueRangeError for what the format cannot hold: a node name with '/', an array without axes.
+    Convolutions that nir's reader gets wrong are written in an equal form that it gets right (`strict.py`). Raises
+    ValueRangeError for what the format cannot hold: a node name with '/', an array without axes; UnsupportedError for
+    a convolution that has no such form.
     """
     path = Path(path)
     _check_writable(graph.nir)
-    with_meaning = nir.NIRGraph(dict(graph.nir.nodes), list(graph.nir.edges), metadata=dict(graph.nir.metadata))
+    nodes = {name: strict_node(name, node) for name, node in graph.nir.nodes.items()}
+    with_meaning = nir.NIRGraph(nodes, list(graph.nir.edges), metadata=dict(graph.nir.metadata))
     mark = digest(with_meaning)
     with_meaning.metadata[METADATA_KEY] = to_text(graph.meaning, digest=mark)
     with replacing(path) as beside:

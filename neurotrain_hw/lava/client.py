@@ -20,7 +20,7 @@ import numpy.typing as npt
 from neurotrain_hw.errors import LavaRunError, UnknownNameError, ValueRangeError
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.lava.environment import lava_python
-from neurotrain_hw.lava.support import check_program, recordable
+from neurotrain_hw.lava.support import check_program, recordable, shifted_kernel
 from neurotrain_hw.program import Connection, Program, SignMode
 from neurotrain_hw.program.check import check_inputs
 from neurotrain_hw.program.file import save_program
@@ -197,7 +197,10 @@ def unpacked(program: Program) -> Program:
 
 
 def _plain(program: Program, c: Connection) -> Connection:
-    """A connection with dense weights as plain integers, those that it reads backward written out."""
+    """A connection with dense weights as plain integers: those that it reads backward written out, the exponent of a
+    kernel shifted in."""
+    if c.kind == "conv" and c.weight_exp:
+        return replace(c, weights=shifted_kernel(c).astype(np.int32), weight_exp=0)
     if c.transpose_of is None:
         return replace(c, weights=c.matrix()) if isinstance(c.weights, PackedWeights) else c
     read = program.connection(c.transpose_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.program import PARAMETERS, STATES, Arithmetic, Connection, Plasticity, Population, Program
@@ -81,20 +82,29 @@ def _check_backward(program: Program, connection: Connection) -> None:
         )  # fmt: skip
 
 
+def shifted_kernel(connection: Connection) -> npt.NDArray[np.int64]:
+    """The kernel with its `weight_exp` shifted in, as Lava's Conv needs it, which has none; int64."""
+    return connection.matrix().astype(np.int64) << max(connection.weight_exp, 0)
+
+
 def _check_convolution(connection: Connection, geometry: Convolution) -> None:
-    where, kernel = f"conv '{connection.name}'", connection.matrix()
-    if connection.weight_exp != 0:
+    where = f"conv '{connection.name}'"
+    if connection.weight_exp < 0:
         raise UnsupportedError(
-            f"Lava's Conv ignores weight_exp, which is {connection.weight_exp}", where=where, need=0,
+            f"Lava's Conv ignores weight_exp, which is {connection.weight_exp}: a sum shifted right", where=where,
+            need="0 or more, which is shifted into the kernel",
             remedy="Shift the integers of the kernel instead, or run it in the simulator.",
         )  # fmt: skip
+    kernel = shifted_kernel(connection)
     sizes = (*kernel.shape[1:3], *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups)
     if max(sizes) > _INT8:
         raise UnsupportedError(
             "Lava keeps kernel size, stride, padding, dilation and groups in 8 bits", where=where, need=max(sizes),
             limit=_INT8, remedy="Use smaller ones, or run it in the simulator.",
         )  # fmt: skip
-    largest = int(np.abs(kernel.astype(np.int64)).sum(axis=(1, 2, 3)).max())
+    if np.abs(kernel).max(initial=0) >= 1 << 31:
+        raise UnsupportedError("a weight of its kernel, shifted, does not fit into 32 bits", where=where, limit=1 << 31)
+    largest = int(np.abs(kernel).sum(axis=(1, 2, 3)).max())
     if connection.num_message_bits and largest << 31 > _EXACT_IN_FLOAT:
         raise UnsupportedError(
             "Lava sums convolutions in floating point, which is not exact for graded values of 32 bits and weights "

@@ -3,23 +3,67 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import nir
 import numpy as np
+import torch
+from torch import nn
 
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
 from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
 from neurotrain_hw.networks.spec import LayerSpec
+from neurotrain_hw.networks.tracing.graph import first_argument, trace_graph
+
+DT_S = 1e-4  # the step that snnTorch's and SpikingJelly's own readers take for granted
 
 
-def to_graph(module: SpikingNetwork, *, dt_s: float | None = None) -> Graph:
-    """The network as Input -> (Linear -> LIF) per layer -> Output; `dt_s` seconds per step, by default the spec's.
+def to_graph(
+    module: nn.Module,
+    input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    *,
+    example: torch.Tensor | Mapping[str, torch.Tensor] | None = None,
+    dt_s: float | None = None,
+    batch: bool = True,
+) -> Graph:
+    """A torch network of layers, Brevitas layers and snnTorch neurons as a graph, exactly; nothing is rounded.
+
+    `input_shape`: what one sample of one step has, without batch and time, for a forward that computes one step (or a
+    loop over a constant input); `example`: a tensor as forward takes it, with a batch axis in front, or behind the
+    time axis of a forward that loops over time, in which case it needs two steps or more. Either may be a table by the
+    names of forward's arguments, where the network has several inputs. A SpikingNetwork needs neither. `batch=False`:
+    forward takes a single sample, without a batch axis. `dt_s`: seconds per step, by default 0.0001, which other
+    readers take for granted; that of the spec for a SpikingNetwork.
+
+    The module is run once, in evaluation mode and on the device where it is, and left as it was. `Graph.notes` says
+    what other readers of the file will see differently. Raises UnsupportedError, naming module, reason and remedy, for
+    what a graph cannot hold; ValueRangeError for arguments that do not fit.
+    """
+    if isinstance(module, SpikingNetwork):
+        return _of_spec(module, module.spec.dt_s if dt_s is None else dt_s)
+    inputs = _examples(module, input_shape, example, batch)
+    return trace_graph(module, inputs, dt_s=DT_S if dt_s is None else dt_s, batched=batch)
+
+
+def _examples(module: nn.Module, shape: Any, example: Any, batch: bool) -> dict[str, torch.Tensor]:
+    """Tensors by the names of forward's arguments."""
+    if (shape is None) == (example is None):
+        raise ValueRangeError("give one of the two", where="input_shape, example", need="what forward takes")
+    if example is not None:
+        return dict(example) if isinstance(example, Mapping) else {first_argument(module): torch.as_tensor(example)}
+    shapes = shape if isinstance(shape, Mapping) else {first_argument(module): shape}
+    return {name: torch.zeros((1, *each) if batch else tuple(each)) for name, each in shapes.items()}
+
+
+def _of_spec(module: SpikingNetwork, dt_s: float) -> Graph:
+    """The network as Input -> (Linear -> LIF) per layer -> Output.
 
     A layer `hidden` becomes the nodes `hidden_weights` (float32 weights (n_post, n_pre)) and `hidden` (LIF with
     tau = dt / (1 - beta), r = tau / dt, so that Euler integration gives v' = beta*v + W s; v_leak = v_reset = 0).
     The meaning says: Euler, reset to zero in the step of the spike, and bits and scale of quantised weights.
     """
-    dt_s = module.spec.dt_s if dt_s is None else dt_s
     weights = module.layer_weights()
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array([module.spec.inputs])})}
     meanings: dict[str, NodeMeaning] = {}

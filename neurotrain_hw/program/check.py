@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -60,8 +59,9 @@ def check(program: Program) -> None:
                 need=f"a part of its {n} neurons",
             )  # fmt: skip
     for name, scale in program.scales.items():
-        if not math.isfinite(scale):
-            raise ValueRangeError(f"the scale is {scale}", where=f"scale of '{name}'", need="a finite number")
+        _check_scale(scale, _find(populations, name, "scales").n, f"scale of '{name}'")
+    for name, axes in program.source_axes.items():
+        _check_axes(axes, _find(populations, name, "source_axes"), f"source_axes of '{name}'")
     if program.timing is not None:
         check_range("sample_steps", program.timing.sample_steps, 1, 2**31 - 1, "timing")
         for name, depth in program.timing.depth.items():
@@ -83,6 +83,19 @@ def _find(populations: Mapping[str, Population], name: str, where: str) -> Popul
     if name not in populations:
         raise UnknownNameError("population", name, populations, where=where)
     return populations[name]
+
+
+def _check_scale(scale: float | tuple[float, ...], n: int, where: str) -> None:
+    values = np.asarray(scale, np.float64)
+    if values.shape not in ((), (n,)) or not np.all(np.isfinite(values)):
+        raise ValueRangeError(f"the scale is {str(scale)[:40]}", where=where, need=f"a finite number, or {n} of them")
+
+
+def _check_axes(axes: tuple[int, ...], population: Population, where: str) -> None:
+    if not isinstance(axes, tuple) or sorted(axes) != list(range(len(population.shape))):
+        raise ValueRangeError(
+            f"the axes are {str(axes)[:40]}", where=where, need=f"the axes of the shape {population.shape}, each once"
+        )
 
 
 def _check_shape(population: Population) -> None:

@@ -51,7 +51,10 @@ class DocumentReader:
                 "outputs": tuple(_text(o) for o in as_list(fields["outputs"])),
                 "placement": tuple(CoreSlice(**self._fields(CoreSlice, s)) for s in as_list(fields["placement"])),
                 "memory": tuple(MemoryRow(**self._fields(MemoryRow, r)) for r in as_list(fields["memory"])),
-                "scales": {k: _number(v) for k, v in fields["scales"].items()},
+                "scales": {k: _scale(v) for k, v in fields["scales"].items()},
+                "source_axes": {
+                    k: tuple(as_integer(axis) for axis in as_list(v)) for k, v in fields["source_axes"].items()
+                },
                 "timing": None if timing is None else self._timing(timing),
                 "notes": tuple(_text(n) for n in as_list(fields["notes"])),
             }
@@ -59,7 +62,7 @@ class DocumentReader:
 
     def _timing(self, doc: Any) -> Timing:
         fields = self._fields(Timing, doc)
-        return Timing(fields["sample_steps"], {k: as_integer(v) for k, v in fields["depth"].items()})
+        return Timing(**{**fields, "depth": {k: as_integer(v) for k, v in fields["depth"].items()}})
 
     def _population(self, doc: Any) -> Population:
         fields = self._fields(Population, doc)
@@ -143,6 +146,10 @@ def _scalars(kind: type) -> dict[str, frozenset[type]]:
         if allowed <= {str, int, bool, types.NoneType}:
             found[name] = allowed
     return found
+
+
+def _scale(value: Any) -> float | tuple[float, ...]:
+    return tuple(_number(v) for v in value) if isinstance(value, list) else _number(value)
 
 
 def _number(value: Any) -> float:

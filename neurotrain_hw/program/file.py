@@ -14,7 +14,7 @@ from neurotrain_hw.archive import Kind, pack, read_archive, write_archive
 from neurotrain_hw.program import Program
 from neurotrain_hw.program.document import DocumentReader
 
-KIND = Kind("program", 4, "Compile the program again with this version of neurotrain-hw.")
+KIND = Kind("program", 5, "Compile the program again with this version of neurotrain-hw.")
 SUFFIX = ".nhw"
 
 

@@ -42,10 +42,15 @@ class MemoryRow:
 
 @dataclass(frozen=True)
 class Timing:
-    """How samples lie in time: `sample_steps` T of input; layer d of depth d works in steps d+1 .. d+T."""
+    """How samples lie in time: `sample_steps` T of input; a layer of depth d works on them in steps d+1 .. d+T.
+
+    `apart`: every sample must begin on a chip whose state is cleared, because loops or delays carry spikes over its
+    end; else samples may follow one another, separated by the neurons' own resets.
+    """
 
     sample_steps: int
     depth: Mapping[str, int]
+    apart: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +58,9 @@ class Program:
     """The integer network as it is loaded on a chip; see the package's docstring.
 
     `outputs`: populations read as the network's output. `scales`: per population, how many units of the source
-    graph's membrane one integer step of v is worth. `chip`: id of the chip file, or "" for none. `notes`: warnings
-    of the compiler, shown in every report.
+    graph's membrane one integer step of v is worth, one number or one for each neuron. `chip`: id of the chip file, or
+    "" for none. `notes`: warnings of the compiler, shown in every report. `source_axes`: for populations that the chip
+    numbers otherwise than the source graph, the order of their axes that gives the source's (`numbering.py`).
     """
 
     name: str
@@ -64,9 +70,10 @@ class Program:
     chip: str = ""
     placement: tuple[CoreSlice, ...] = ()
     memory: tuple[MemoryRow, ...] = ()
-    scales: Mapping[str, float] = field(default_factory=dict)
+    scales: Mapping[str, float | tuple[float, ...]] = field(default_factory=dict)
     timing: Timing | None = None
     notes: tuple[str, ...] = ()
+    source_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         from neurotrain_hw.program.check import check  # it names the classes of this module
@@ -89,6 +96,10 @@ class Program:
                 remedy="Compile it from a NIR file, or use neurotrain_hw.simulate.",
             )  # fmt: skip
         return self.timing
+
+    def scale(self, name: str) -> npt.NDArray[np.float64]:
+        """What one integer step of v is worth in the source, float64 (n,), in the chip's numbering; NaN if unsaid."""
+        return np.broadcast_to(np.asarray(self.scales.get(name, np.nan), np.float64), (self.population(name).n,))
 
     def connection(self, name: str) -> Connection:
         """The connection of that name; UnknownNameError names the nearest."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neurotrain_hw.lazy import lazy_names
+from neurotrain_hw.trainers.constants import BpttSettings, EpropSettings, RuleSettings
+from neurotrain_hw.trainers.declarations import default_settings, trainable_rules
 from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
-from neurotrain_hw.trainers.settings import BpttSettings, EpropSettings, RunSettings, default_settings, trainable_rules
+from neurotrain_hw.trainers.settings import RunSettings
 
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.evaluate import accuracy, spike_counts
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from neurotrain_hw.trainers.memory import measure_learning_bytes
 
 __all__ = [
-    "BpttSettings", "EpropSettings", "Report", "RunSettings", "TrainedRun", "accuracy", "default_settings",
-    "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
+    "BpttSettings", "EpropSettings", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
+    "default_settings", "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(

@@ -1,4 +1,8 @@
-"""Backpropagation through time with a surrogate gradient: the reference that online rules are held against."""
+"""Backpropagation through time with a surrogate gradient: the reference that online rules are held against.
+
+The derivative of a spike is psi (Neftci, Mostafa and Zenke, IEEE Signal Processing Magazine 36(6), 2019), that of the
+reset is left out unless `reset_gradient` asks for it, that of the quantiser is 1 (straight-through).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,55 @@ import torch
 from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
-from neurotrain_hw.trainers.settings import BpttSettings
+from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers.cells import Cell, State, unroll
+from neurotrain_hw.trainers.constants import BpttSettings, TbpttSettings
+from neurotrain_hw.trainers.trainer import Batch, Trainer
 
 
-def accumulate(network: SpikingNetwork, spikes: torch.Tensor, labels: torch.Tensor, settings: BpttSettings) -> float:
-    """Set every weight's gradient for one batch and return the loss.
+def trainer(network: SpikingNetwork, constants: BpttSettings, seed: int) -> Trainer:
+    """BPTT through whole samples; memory grows with T."""
+    return Bptt(network, constants, window=None)
 
-    `spikes` uint8 (T, N, inputs), `labels` int64 (N,). Loss: cross-entropy of gain * (output spikes over T steps).
-    The derivative of a spike is the model's surrogate (Neftci, Mostafa and Zenke 2019), that of the reset is left out,
-    that of the quantiser is 1 (straight-through). Memory grows with T.
-    """
-    network.zero_grad()
-    counts = network(spikes.float())[-1].sum(dim=0)
-    loss = functional.cross_entropy(settings.gain * counts, labels)
-    loss.backward()
-    return float(loss.detach())
+
+def truncated(network: SpikingNetwork, constants: TbpttSettings, seed: int) -> Trainer:
+    """BPTT through windows of so many steps, states carried on as constants; memory grows with the window."""
+    return Bptt(network, constants, window=constants.window)
+
+
+class Bptt(Trainer):
+    """`window`: steps through which errors go back, None for all."""
+
+    def __init__(self, network: SpikingNetwork, constants: BpttSettings | TbpttSettings, *, window: int | None) -> None:
+        super().__init__(network, constants)
+        self._constants, self._window = constants, window
+
+    def learn(self, batch: Batch) -> float:
+        self.network.zero_grad()
+        loss = 0.0
+        cells = self.cells()
+        states = [cell.rest(len(batch.labels)) for cell in cells]
+        for part in batch.spikes.split(self._window or max(1, len(batch.spikes))):
+            found, states = self._part(cells, states, part, batch)
+            found.backward()
+            loss += float(found.detach())
+            cells, states = self.cells(), [state.detached() for state in states]
+        batch.update()
+        return loss
+
+    def _part(
+        self, cells: list[Cell], states: list[State], part: torch.Tensor, batch: Batch
+    ) -> tuple[torch.Tensor, list[State]]:
+        """The loss of a window, as its share of the whole sample's."""
+        constants = self._constants
+        layers, v, states = unroll(cells, states, part, constants.reset_gradient)
+        target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
+        steps = len(batch.spikes) if constants.loss in losses.PER_STEP else 1
+        loss = losses.over_steps(constants.loss, v, layers[-1], target, constants.gain) / (steps * len(target))
+        if constants.rate_strength:
+            for fired in layers[:-1]:
+                away = fired.mean(dim=0) - constants.rate_target
+                loss = loss + constants.rate_strength / 2 * away.square().sum() * len(part) / (
+                    len(batch.spikes) * len(target)
+                )
+        return loss, states

@@ -33,15 +33,17 @@ def save(
     settings: dict[str, Any],
     progress: Progress,
     parameters: dict[str, torch.nn.Parameter],
-    optimizer: torch.optim.Adam,
+    optimizer: torch.optim.Optimizer,
+    kept: dict[str, torch.Tensor],
 ) -> None:
-    """Write shadow weights, Adam's moments and the metrics; a file that is there is replaced."""
+    """Write shadow weights, the optimiser's moments, what the rule keeps, and the metrics, in place of the file."""
     document = {"settings": settings, "history": progress.history, "seconds": progress.seconds}
     arrays: dict[str, Any] = {"document": np.array(json.dumps(document))}
     for name, parameter in parameters.items():
         arrays[f"shadow/{name}"] = parameter.detach().numpy()
         for key, value in optimizer.state[parameter].items():
             arrays[f"adam/{name}/{key}"] = value.numpy()
+    arrays |= {f"kept/{name}": tensor.numpy() for name, tensor in kept.items()}
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
 
@@ -51,9 +53,10 @@ def load(
     *,
     settings: dict[str, Any],
     parameters: dict[str, torch.nn.Parameter],
-    optimizer: torch.optim.Adam,
+    optimizer: torch.optim.Optimizer,
+    kept: dict[str, torch.Tensor],
 ) -> Progress:
-    """Put weights and optimiser back as they were saved.
+    """Put weights, optimiser and what the rule keeps back as they were saved.
 
     Raises FormatError where the file is damaged or belongs to a run with other settings.
     """
@@ -71,6 +74,8 @@ def load(
                     for key, value in arrays.items()
                     if key.startswith(prefix)
                 }
+            for name, tensor in kept.items():
+                tensor.copy_(torch.from_numpy(arrays[f"kept/{name}"]))
         return Progress(document["history"], document["seconds"])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise FormatError(

@@ -1,80 +1,70 @@
-"""e-prop with symmetric feedback: three factors per synapse, forward in time only, memory constant in T.
-
-Per step, for layer l with pre spikes s_i, membrane v_j before the reset, and pseudo-derivative psi:
+"""e-prop: three factors per synapse, forward in time only, memory constant in T (Bellec et al., Nature Communications
+11:3625, 2020).
 
     x_i  <- beta * x_i + s_i                              pre trace (one per pre neuron)
-    L_k   = softmax(gain * v_k) - target_k                output layer: error of its membranes
-    M_j   = psi(v_j - threshold) * sum_k W_kj * M_k       hidden layers: the layer above's signal, through its weights
-    g_ji += M_j * x_i                                     (output layer: M_k = gain * L_k)
+    L_j   = sum_k W_kj * M_k                              symmetric: through the layers above, in this step
+    L_j   = sum_k B_jk * err_k                            random: fixed B; adaptive: B changes as the readout does
+    g_ji += psi_j * L_j * x_i                             without the readout's filter
+    g_ji += L_j * ebar_ji,  ebar_ji <- kappa * ebar_ji + psi_j * x_i     with it: kappa is the output layer's beta
+    g_kj += err_k * x_j                                   output layer, with its own beta in the trace
 
-This is e-prop (Bellec et al., Nature Communications 11:3625, 2020) without the filter of the eligibility trace by the
-readout; with the reset's derivative left out, x_i is the exact derivative of v_j by w_ji.
+Neurons whose threshold adapts have an eligibility through the threshold, too (`eligibility.AdaptiveTrace`). What the
+reset takes away counts as a constant, so that x_i is the exact derivative of v_j by w_ji.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
-from neurotrain_hw.trainers.psi import pseudo_derivative
-from neurotrain_hw.trainers.settings import EpropSettings
+from neurotrain_hw.trainers import signals
+from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.constants import EpropSettings
+from neurotrain_hw.trainers.eligibility import AdaptiveTrace, FilteredTrace, PreTrace
+from neurotrain_hw.trainers.online import Eligibility, Local
+from neurotrain_hw.trainers.trainer import Batch, OnlineTrainer, Setting
 
 
-def accumulate(network: SpikingNetwork, spikes: torch.Tensor, labels: torch.Tensor, settings: EpropSettings) -> float:
-    """Set every weight's gradient for one batch and return the loss (cross-entropy, mean over steps and samples).
-
-    `spikes` uint8 (T, N, inputs), read one step at a time; `labels` int64 (N,). The gradient is that of the weights
-    the network computes with; it is applied to the shadow weights (straight-through).
-    """
-    with torch.no_grad():
-        learner = Eprop(network, network.weights(), labels, settings)
-        learner.advance(spikes)
-        for module, gradient in zip(network.synapses, learner.gradients, strict=True):
-            module.weight.grad = gradient.div_(len(spikes) * len(labels))
-        return float(learner.loss) / (len(spikes) * len(labels))
+def trainer(network: SpikingNetwork, constants: EpropSettings, seed: int) -> OnlineTrainer:
+    """e-prop on a network."""
+    return Eprop(network, constants, seed)
 
 
-class Eprop:
-    """The state of e-prop between two steps of a batch: all that it ever keeps.
+class Eprop(OnlineTrainer):
+    """`feedback` holds B (n_hidden, classes) per hidden layer; empty where feedback is symmetric."""
 
-    `membranes` (N, n_post) and `traces` (N, n_pre) per layer; `gradients` (n_post, n_pre) per layer and `loss`, both
-    summed over samples and steps so far.
-    """
+    def __init__(self, network: SpikingNetwork, constants: EpropSettings, seed: int) -> None:
+        super().__init__(network, constants, lambda setting: learner(setting, constants, self.feedback))
+        self._decay = constants.feedback_decay
+        self._adaptive = constants.feedback == "adaptive"
+        self.feedback = [] if constants.feedback == "symmetric" else self.random_feedback(seed)
+        if self._adaptive:
+            self.parameters["feedback"] = torch.nn.Parameter(self.feedback[-1])
+            self.feedback[-1] = self.parameters["feedback"]
 
-    def __init__(
-        self, network: SpikingNetwork, weights: Sequence[torch.Tensor], labels: torch.Tensor, settings: EpropSettings
-    ) -> None:
-        self._network, self._weights, self._gain = network, list(weights), settings.gain
-        self._psi = pseudo_derivative(settings, network.spec.surrogate)
-        beta = [layer.beta for layer in network.spec.layers]
-        self._decays = beta if settings.trace_decay is None else [settings.trace_decay] * len(beta)
-        first = self._weights[0]
-        self._target = functional.one_hot(labels, network.spec.sizes[-1]).to(first.dtype)
-        self.membranes = [first.new_zeros(len(labels), len(w)) for w in self._weights]
-        self.traces = [first.new_zeros(len(labels), w.shape[1]) for w in self._weights]
-        self.gradients = [torch.zeros_like(w) for w in self._weights]
-        self.loss = first.new_zeros(())
+    def spread(self, gradients: list[torch.Tensor]) -> None:
+        if self._adaptive:
+            self.parameters["feedback"].grad = gradients[-1].T.clone()
 
-    def advance(self, spikes: Iterable[torch.Tensor]) -> None:
-        """Go through the given steps, each (N, inputs)."""
-        with torch.no_grad():
-            for now in spikes:
-                self._step(now)
+    def learn(self, batch: Batch) -> float:
+        loss = super().learn(batch)
+        if self._adaptive and self._decay:
+            for matrix in (self.shadow()[-1], self.parameters["feedback"]):
+                matrix.data.mul_(1 - self._decay)
+        return loss
 
-    def _step(self, fired: torch.Tensor) -> None:
-        for k, (weight, neurons) in enumerate(zip(self._weights, self._network.neurons, strict=True)):
-            fired = fired.to(weight.dtype)
-            self.traces[k].mul_(self._decays[k]).add_(fired)
-            fired, self.membranes[k] = neurons(functional.linear(fired, weight), self.membranes[k])
-        logits = self._gain * self.membranes[-1]
-        log_share = functional.log_softmax(logits, dim=1)
-        self.loss -= (log_share * self._target).sum()
-        signal = self._gain * (log_share.exp() - self._target)
-        self.gradients[-1].addmm_(signal.T, self.traces[-1])
-        for k in range(len(self._weights) - 2, -1, -1):
-            distance = self.membranes[k] - self._network.neurons[k].threshold
-            signal = (signal @ self._weights[k + 1]).mul_(self._psi(distance))
-            self.gradients[k].addmm_(signal.T, self.traces[k])
+
+def learner(setting: Setting, constants: EpropSettings, feedback: list[torch.Tensor]) -> Local:
+    """e-prop for one batch."""
+    kappa = setting.cells[-1].beta if constants.readout_filter else 0.0
+
+    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+        decay = cell.beta if constants.trace_decay is None else constants.trace_decay
+        if cell.strength:
+            return AdaptiveTrace(cell, n_pre, samples, decay, 0.0 if output else kappa)
+        if output or not kappa:
+            return PreTrace(cell, n_pre, samples, decay)
+        return FilteredTrace(cell, n_pre, samples, decay, kappa)
+
+    told = signals.broadcast(feedback) if constants.feedback != "symmetric" else signals.through_layers
+    return Local(*setting.common, eligibility=eligibility, signals=told)

@@ -19,10 +19,14 @@ from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.files import output_folder
 from neurotrain_hw.networks import ModelSpec, load_model
 from neurotrain_hw.networks.network import SpikingNetwork, build
-from neurotrain_hw.trainers import bptt, checkpoint, eprop, run_folder
+from neurotrain_hw.trainers import checkpoint, run_folder
+from neurotrain_hw.trainers.constants import RuleSettings
+from neurotrain_hw.trainers.declarations import check, default_settings
 from neurotrain_hw.trainers.evaluate import accuracy, to_time_first
+from neurotrain_hw.trainers.make import make_optimizer, make_trainer
 from neurotrain_hw.trainers.run_folder import TrainedRun
-from neurotrain_hw.trainers.settings import EpropSettings, RuleSettings, RunSettings, default_settings
+from neurotrain_hw.trainers.settings import RunSettings
+from neurotrain_hw.trainers.trainer import Batch, Trainer
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,21 @@ def _fit(
     settings: RunSettings, splits: Splits, folder: Path, report: Callable[[Report], None]
 ) -> tuple[SpikingNetwork, checkpoint.Progress]:
     network = build(settings.model, seed=settings.seed)
-    parameters = dict(network.named_parameters())
-    optimizer = torch.optim.Adam(parameters.values(), lr=settings.constants.learning_rate)
-    state = checkpoint.Progress()
+    trainer = make_trainer(settings.rule, network, settings.constants, seed=settings.seed)
+    parameters = dict(network.named_parameters()) | trainer.parameters
+    optimizer = make_optimizer(list(parameters.values()), settings.constants)
+    state, kept = checkpoint.Progress(), trainer.kept
     path = folder / run_folder.CHECKPOINT
+    stored = {"settings": settings.as_dict(), "parameters": parameters, "optimizer": optimizer, "kept": kept}
     if path.is_file():
-        state = checkpoint.load(path, settings=settings.as_dict(), parameters=parameters, optimizer=optimizer)
+        state = checkpoint.load(path, **stored)
     while state.epochs_done < settings.epochs:
         started = time.perf_counter()
-        loss = _epoch(settings, splits.train, network, optimizer, state.epochs_done + 1, report)
+        loss = _epoch(settings, splits.train, trainer, optimizer, state.epochs_done + 1, report)
         validation = accuracy(network, splits.validation, steps=settings.model.steps, seed=settings.evaluation_seed)
         state.history.append({"epoch": state.epochs_done + 1, "loss": loss, "validation": validation})
         state.seconds += time.perf_counter() - started
-        checkpoint.save(path, settings=settings.as_dict(), progress=state, parameters=parameters, optimizer=optimizer)
+        checkpoint.save(path, progress=state, **stored)
         report(Report(state.epochs_done, settings.epochs, 1.0, loss, validation))
     return network, state
 
@@ -101,8 +107,8 @@ def _fit(
 def _epoch(
     settings: RunSettings,
     samples: Samples,
-    network: SpikingNetwork,
-    optimizer: torch.optim.Adam,
+    trainer: Trainer,
+    optimizer: torch.optim.Optimizer,
     epoch: int,
     report: Callable[[Report], None],
 ) -> float:
@@ -116,16 +122,10 @@ def _epoch(
             # falls linearly to 0 over the run
             group["lr"] = settings.constants.learning_rate * (1 - (epoch - 1 + start / len(order)) / settings.epochs)
         labels = torch.from_numpy(samples.y[chosen])
-        loss += len(chosen) * _accumulate(network, to_time_first(spikes), labels, settings.constants)
-        optimizer.step()
+        key = (settings.seed, epoch, start)
+        loss += len(chosen) * trainer.learn(Batch(to_time_first(spikes), labels, optimizer.step, key))
         report(Report(epoch, settings.epochs, (start + len(chosen)) / len(order), loss / (start + len(chosen))))
     return loss / len(order)
-
-
-def _accumulate(network: SpikingNetwork, spikes: torch.Tensor, labels: torch.Tensor, constants: RuleSettings) -> float:
-    if isinstance(constants, EpropSettings):
-        return eprop.accumulate(network, spikes, labels, constants)
-    return bptt.accumulate(network, spikes, labels, constants)
 
 
 def _finish(
@@ -172,10 +172,8 @@ def _settings(
         if steps < 1:
             raise ValueRangeError(f"got {steps}", where="steps", need="at least 1")
         spec = replace(spec, steps=steps)
-    known = default_settings(rule)
-    if constants is not None and type(constants) is not type(known):
-        raise ValueRangeError(f"constants of another rule: {constants}", where=rule, need=type(known).__name__)
-    constants = constants or known
+    constants = constants or default_settings(rule)
+    check(rule, spec, constants)
     return RunSettings(
         spec, rule, constants, dataset or spec.dataset, constants.epochs if epochs is None else epochs, seed,
         validation=0.15, evaluation_seed=EVALUATION_SEED,

@@ -11,26 +11,28 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neurotrain_hw.networks.network import build
 from neurotrain_hw.networks.spec import ModelSpec
-from neurotrain_hw.trainers import bptt, eprop
-from neurotrain_hw.trainers.settings import EpropSettings, default_settings
+from neurotrain_hw.trainers.constants import RuleSettings
+from neurotrain_hw.trainers.declarations import default_settings
+from neurotrain_hw.trainers.make import make_trainer
+from neurotrain_hw.trainers.trainer import Batch
 
 
-def measure_learning_bytes(rule: str, spec: ModelSpec, steps: int) -> int:
-    """Peak bytes of all tensors made while the gradients of one sample of `steps` steps are formed.
+def measure_learning_bytes(
+    rule: str, spec: ModelSpec, steps: int, *, samples: int = 1, constants: RuleSettings | None = None
+) -> int:
+    """Peak bytes of all tensors made while the gradients of a batch of `samples` of `steps` steps are formed.
 
-    Weights and the sample's spikes exist before and are not counted; everything that the rule keeps or forms (states,
-    traces, gradients, what autograd saves for the way back) is. Measured on float weights: what a quantiser forms on
-    the host is no need of the rule. Raises UnknownNameError for an unknown rule.
+    Weights, what the rule keeps between samples, and the spikes exist before and are not counted; everything that the
+    rule forms (states, traces, gradients, what autograd saves for the way back) is. Measured on float weights: what a
+    quantiser forms on the host is no need of the rule. Raises UnknownNameError for an unknown rule.
     """
-    settings = default_settings(rule)
     network = build(spec, weight_bits=None, seed=0)
-    spikes = torch.rand(steps, 1, spec.inputs, generator=torch.Generator().manual_seed(0)) < 0.3
-    spikes, labels = spikes.to(torch.uint8), torch.zeros(1, dtype=torch.int64)
-    with LiveBytes(apart_from=[*network.parameters(), *network.buffers(), spikes, labels]) as live:
-        if isinstance(settings, EpropSettings):
-            eprop.accumulate(network, spikes, labels, settings)
-        else:
-            bptt.accumulate(network, spikes, labels, settings)
+    trainer = make_trainer(rule, network, constants or default_settings(rule), seed=0)
+    spikes = torch.rand(steps, samples, spec.inputs, generator=torch.Generator().manual_seed(0)) < 0.3
+    spikes, labels = spikes.to(torch.uint8), torch.zeros(samples, dtype=torch.int64)
+    apart = [*network.parameters(), *network.buffers(), *trainer.parameters.values(), *trainer.kept.values()]
+    with LiveBytes(apart_from=[*apart, spikes, labels]) as live:
+        trainer.learn(Batch(spikes, labels, update=lambda: None))
     return int(live.peak)
 
 

@@ -8,21 +8,26 @@ from collections.abc import Callable
 import torch
 
 from neurotrain_hw.networks.spec import Surrogate
-from neurotrain_hw.trainers.settings import EpropSettings
+from neurotrain_hw.trainers.constants import Psi
 
 PseudoDerivative = Callable[[torch.Tensor], torch.Tensor]
 
 
-def pseudo_derivative(settings: EpropSettings, surrogate: Surrogate) -> PseudoDerivative:
-    """psi(u) with u = v - threshold, before the reset.
+def pseudo_derivative(kind: Psi, width: float, surrogate: Surrogate) -> PseudoDerivative:
+    """psi(u) with u = v - threshold, before the reset; `width` in units of the membrane.
 
     surrogate fast_sigmoid: 1 / (1 + slope*|u|)^2. surrogate atan: (slope/2) / (1 + (pi/2*slope*u)^2).
-    triangle: max(0, 1 - |u|/width). box: 1 where |u| <= width, else 0.
+    triangle: max(0, 1 - |u|/width). box: 1 where |u| <= width, else 0. tanh: 1 - tanh(u/width)^2.
+    fast: 1 / (1 + |u|/width)^2.
     """
-    if settings.psi == "triangle":
-        return lambda u: (1 - u.abs() / settings.psi_width).clamp(min=0)
-    if settings.psi == "box":
-        return lambda u: (u.abs() <= settings.psi_width).to(u.dtype)
+    if kind == "triangle":
+        return lambda u: (1 - u.abs() / width).clamp(min=0)
+    if kind == "box":
+        return lambda u: (u.abs() <= width).to(u.dtype)
+    if kind == "tanh":
+        return lambda u: 1 - torch.tanh(u / width).square()
+    if kind == "fast":
+        return lambda u: 1 / (1 + u.abs() / width) ** 2
     slope = surrogate.slope
     if surrogate.kind == "atan":
         return lambda u: (slope / 2) / (1 + (math.pi / 2 * slope * u) ** 2)

@@ -9,7 +9,7 @@ import pytest
 from graphs import chain
 
 from neurotrain_hw.chips import Chip, load_chip
-from neurotrain_hw.compiler import compile_graph, layer_rows
+from neurotrain_hw.compiler import compile_graph, layer_rows, lower
 from neurotrain_hw.errors import CapacityError, UnsupportedError, ValueRangeError
 from neurotrain_hw.memory import memory_rows, place, pool_rows
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
@@ -158,8 +158,8 @@ def test_memory_rows_place_a_program_that_lies_nowhere_yet():
 
 def test_the_summary_gives_back_the_graphs_units():
     graph = chain([20, 30, 6], bits=None)
-    program = place(compile_graph(graph, LOIHI2, steps=20), LOIHI2)
-    first, second = layer_rows(graph, program)
+    lowered = lower(graph, LOIHI2, steps=20)
+    first, second = layer_rows(lowered, place(lowered.program, LOIHI2))
     assert (first.weights, first.neurons, first.n_post, first.n_pre) == ("l1_weights", "l1", 30, 20)
     assert second.cores == 1
     assert 0 < first.weight_error <= 0.5 / 127 + 1e-9  # half a step of 127

@@ -84,15 +84,16 @@ def _small() -> Program:
         "loihi2",
         (CoreSlice("n", 0, 3, 1, 127),),
         (MemoryRow(1, 127, "weights", 8, "core memory", None),),
-        {"n": 0.5},
-        Timing(7, {"in": 0, "n": 1}),
+        {"n": 0.5, "h": (0.25, 2.0)},
+        Timing(7, {"in": 0, "n": 1}, apart=True),
         ("a note",),
+        {"image": (2, 1, 0)},
     )
 
 
-def test_a_file_of_version_4_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+def test_a_file_of_version_5_is_read_and_written_as_it_was(tmp_path: Path) -> None:
     """A recorded file: a change of the format must come with another version, and with another file here."""
-    golden = Path(__file__).parents[1] / "golden" / "program-4.nhw"
+    golden = Path(__file__).parents[1] / "golden" / "program-5.nhw"
     _same(_small(), load_program(golden))
     save_program(_small(), tmp_path / "a.nhw")
     assert (tmp_path / "a.nhw").read_bytes() == golden.read_bytes()

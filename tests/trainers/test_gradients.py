@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional
 
 from neurotrain_hw.networks import ModelSpec, SpikingNetwork, build, parse_model
-from neurotrain_hw.trainers import eprop
+from neurotrain_hw.trainers.constants import EpropSettings
+from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.psi import pseudo_derivative
-from neurotrain_hw.trainers.settings import EpropSettings
+from neurotrain_hw.trainers.trainer import Batch
 
 DOCUMENT = {
     "summary": "", "inputs": 12, "steps": 20, "surrogate": {"slope": 3.0},
@@ -46,7 +47,10 @@ def autograd(network: SpikingNetwork, spikes, labels, settings: EpropSettings, *
     The resets are subtracted as constants. With `cut`, the output membrane integrates for its own weights as ever, but
     the hidden spikes of earlier steps count as constants in it.
     """
-    psi = pseudo_derivative(settings, network.spec.surrogate)
+    psi = [
+        pseudo_derivative(settings.psi, settings.psi_width * layer.threshold, network.spec.surrogate)
+        for layer in network.spec.layers
+    ]
     weights = [module.weight.detach().clone().requires_grad_() for module in network.synapses]
     specs = network.spec.layers
     v = [torch.zeros(len(labels), layer.neurons, dtype=torch.float64) for layer in specs]
@@ -68,7 +72,7 @@ def autograd(network: SpikingNetwork, spikes, labels, settings: EpropSettings, *
             else:
                 lost = (layer.beta * v[k] * fired[k]).detach()
                 v[k] = layer.beta * v[k] - lost + functional.linear(now, weights[k])
-            now = Spike.apply(v[k] - layer.threshold, psi)
+            now = Spike.apply(v[k] - layer.threshold, psi[k])
             fired[k] = now.detach()
         loss = loss + functional.cross_entropy(settings.gain * v[-1], labels, reduction="sum")
     loss.backward()
@@ -76,7 +80,7 @@ def autograd(network: SpikingNetwork, spikes, labels, settings: EpropSettings, *
 
 
 def eprop_gradients(network: SpikingNetwork, spikes, labels, settings: EpropSettings) -> list[torch.Tensor]:
-    eprop.accumulate(network, spikes, labels, settings)
+    make_trainer("eprop", network, settings, seed=0).learn(Batch(spikes, labels, update=lambda: None))
     return [module.weight.grad for module in network.synapses]
 
 
@@ -119,27 +123,6 @@ def test_hidden_layer_equals_autograd_without_errors_of_later_steps() -> None:
     assert float(functional.cosine_similarity(whole[0].flatten(), found[0].flatten(), dim=0)) > 0.5
 
 
-def test_online_equals_chunked() -> None:
-    network, spikes, labels = network_and_batch(20)
-    weights = [module.weight.detach() for module in network.synapses]
-    whole = eprop.Eprop(network, weights, labels, EpropSettings())
-    whole.advance(spikes)
-    pieces = eprop.Eprop(network, weights, labels, EpropSettings())
-    for start, stop in ((0, 1), (1, 8), (8, 8), (8, 20)):
-        pieces.advance(spikes[start:stop])
-    for one, other in zip(whole.gradients, pieces.gradients, strict=True):
-        assert torch.equal(one, other)
-    assert torch.equal(whole.loss, pieces.loss)
-
-
-def test_no_graph_over_time() -> None:
-    network, spikes, labels = network_and_batch(20)
-    saved = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
-        eprop.accumulate(network, spikes, labels, EpropSettings())
-    assert saved == []
-
-
 def test_quantised_weights_straight_through() -> None:
     """The gradient is that of the quantised weights, given to the shadow weights."""
     spec = parse_model(DOCUMENT, name="small", where="").with_weight_bits(4)
@@ -159,12 +142,19 @@ def test_quantised_weights_straight_through() -> None:
 
 def test_psi_formulas() -> None:
     u = torch.linspace(-2, 2, 41, dtype=torch.float64, requires_grad=True)
+    network, _, _ = network_and_batch(1)
     for kind in ("fast_sigmoid", "atan"):
-        network, _, _ = network_and_batch(1)
         surrogate = replace(network.spec.surrogate, kind=kind)
         spec = replace(network.spec, surrogate=surrogate)
         fire = build(spec, weight_bits=None, seed=0).neurons[0].spike_grad
         (wanted,) = torch.autograd.grad(fire(u).sum(), u)
-        torch.testing.assert_close(pseudo_derivative(EpropSettings(), surrogate)(u.detach()), wanted)
-    triangle = pseudo_derivative(EpropSettings(psi="triangle", psi_width=0.5), network.spec.surrogate)
-    assert triangle(torch.tensor([-0.6, -0.25, 0.0, 0.5])).tolist() == [0.0, 0.5, 1.0, 0.0]
+        torch.testing.assert_close(pseudo_derivative("surrogate", 1.0, surrogate)(u.detach()), wanted)
+    at = torch.tensor([-0.6, -0.25, 0.0, 0.5])
+    for kind, wanted in (
+        ("triangle", [0.0, 0.5, 1.0, 0.0]),
+        ("box", [0.0, 1.0, 1.0, 1.0]),
+        ("fast", [1 / 2.2**2, 1 / 1.5**2, 1.0, 0.25]),
+        ("tanh", [1 / np.cosh(1.2) ** 2, 1 / np.cosh(0.5) ** 2, 1.0, 1 / np.cosh(1.0) ** 2]),
+    ):
+        found = pseudo_derivative(kind, 0.5, network.spec.surrogate)(at)
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-6)

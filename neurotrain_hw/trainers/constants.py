@@ -1,0 +1,140 @@
+"""The constants of every rule, as data (no torch); those that a rule file names have its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
+Loss = Literal["membrane-ce", "membrane-mse", "spike-mse", "count-ce", "count-mse"]
+ResetGradient = Literal["constant", "gate", "full"]
+Optimiser = Literal["adam", "sgd"]
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """What every rule has: optimiser, passes over the samples, samples per batch, and the loss.
+
+    `gain`: from membranes (in thresholds) or spike counts to logits. `psi`: pseudo-derivative at v - threshold before
+    the reset: the model's `surrogate`, or one with the width `psi_width` in thresholds. `rate_strength` and
+    `rate_target`: activity regularisation of hidden neurons, towards so many spikes per step.
+    """
+
+    learning_rate: float = 1e-2
+    optimiser: Optimiser = "adam"
+    epochs: int = 15
+    batch: int = 32
+    loss: Loss = "membrane-ce"
+    gain: float = 1.0
+    psi: Psi = "surrogate"
+    psi_width: float = 1.0
+    rate_target: float = 0.1
+    rate_strength: float = 0.0
+
+
+@dataclass(frozen=True)
+class BpttSettings(RuleSettings):
+    """Surrogate-gradient BPTT; `reset_gradient` as in `trainers/cells.py`."""
+
+    learning_rate: float = 5e-3
+    loss: Loss = "count-ce"
+    gain: float = 0.25
+    reset_gradient: ResetGradient = "gate"
+
+
+@dataclass(frozen=True)
+class TbpttSettings(RuleSettings):
+    """BPTT through windows of `window` steps."""
+
+    learning_rate: float = 5e-3
+    reset_gradient: ResetGradient = "gate"
+    window: int = 8
+
+
+@dataclass(frozen=True)
+class FpttSettings(RuleSettings):
+    """FPTT: `alpha` pulls weights to their running mean, whose own rate is `beta`.
+
+    `parts`: updates per sample, None for one at every step.
+    """
+
+    learning_rate: float = 3e-3
+    alpha: float = 0.1
+    beta: float = 0.5
+    parts: int | None = None
+    reset_gradient: ResetGradient = "gate"
+
+
+@dataclass(frozen=True)
+class OnlineSettings(RuleSettings):
+    """Rules without a way back: `update` the weights after every sample (batch) or `step`; first `burn_in` steps: not.
+
+    `feedback_scale`: standard deviation of fixed random matrices, None for the rule's own.
+    """
+
+    update: Literal["sample", "step"] = "sample"
+    burn_in: int = 0
+    feedback_scale: float | None = None
+
+
+@dataclass(frozen=True)
+class TraceSettings(OnlineSettings):
+    """Rules with a trace per pre neuron; `trace_decay` per step, None for the layer's own beta."""
+
+    trace_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class EpropSettings(TraceSettings):
+    """e-prop: `feedback`, and whether eligibilities pass the filter of the readout (`readout_filter`).
+
+    `feedback_decay`: share of the readout and of adaptive feedback that is lost per update.
+    """
+
+    feedback: Literal["symmetric", "random", "adaptive"] = "symmetric"
+    readout_filter: bool = False
+    feedback_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class RtrlSettings(OnlineSettings):
+    """RTRL; `reset_gradient` as in `trainers/cells.py`."""
+
+    reset_gradient: ResetGradient = "gate"
+
+
+@dataclass(frozen=True)
+class OstlSettings(RtrlSettings):
+    """OSTL: `complete` with the term H of recurrent synapses; `feedback` through the layers or random."""
+
+    reset_gradient: ResetGradient = "full"
+    complete: bool = False
+    feedback: Literal["symmetric", "random"] = "symmetric"
+
+
+@dataclass(frozen=True)
+class EsdRtrlSettings(RtrlSettings):
+    """ES-D-RTRL: `alpha` smooths both factors."""
+
+    alpha: float = 0.9
+
+
+@dataclass(frozen=True)
+class EtlpSettings(TraceSettings):
+    """ETLP: labels arrive at `target_rate_hz`, and weights change only then."""
+
+    loss: Loss = "spike-mse"
+    target_rate_hz: float = 100.0
+
+
+@dataclass(frozen=True)
+class StllrSettings(OnlineSettings):
+    """S-TLLR: decays and amplitudes of the causal (pre) and the non-causal (post) term."""
+
+    psi: Psi = "fast"
+    psi_width: float = 0.01
+    lambda_post: float = 0.2
+    lambda_pre: float = 0.75
+    alpha_post: float = -1.0
+    alpha_pre: float = 1.0
+    feedback: Literal["symmetric", "random"] = "symmetric"

@@ -1,0 +1,165 @@
+"""The loop that all rules without a way back share: neurons, pseudo-derivative, output error, learning, step by step.
+
+A rule says, per step, what every synapse remembers (`eligibility`) and what every neuron is told (`signals`):
+
+    gradient_ji += sum over samples of L_j[t] * e_ji[t]
+
+with e_ji the eligibility, pseudo-derivative included. Nothing else is kept, so that memory does not grow with T.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch.nn import functional
+
+from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers.cells import Cell, State
+from neurotrain_hw.trainers.constants import Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one layer did in a step: input spikes `pre` (N, n_pre), states, and psi before and after, (N, n_post).
+
+    `slope`: derivative of what the layer's learning signal is about by its membranes: psi for spikes, 1 where the
+    loss reads the membrane.
+    """
+
+    pre: torch.Tensor
+    before: State
+    after: State
+    psi_before: torch.Tensor
+    psi: torch.Tensor
+    slope: torch.Tensor
+
+
+class Eligibility(Protocol):
+    """What the synapses of one matrix remember."""
+
+    def update(self, pre: torch.Tensor, now: Step) -> None:
+        """Take one step with the spikes `pre` (N, n_pre) that came through these synapses."""
+
+    def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
+        """Sum over samples of learning signal (N, n_post) times eligibility: (n_post, n_pre)."""
+
+
+Signals = Callable[[Sequence[Cell], Sequence[Step], torch.Tensor], list[torch.Tensor]]
+# cell, whether it is the output layer, presynaptic neurons, samples
+NewEligibility = Callable[[Cell, bool, int, int], Eligibility]
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What a rule learns from: a per-step loss, `gain` of the membranes in it, and steps without learning at the start.
+
+    `rate_strength` adds strength * (f_j - rate_target) to the signal of every hidden neuron, with f_j its spikes per
+    step so far: activity regularisation, as in e-prop's.
+    """
+
+    loss: Loss = "membrane-ce"
+    gain: float = 1.0
+    burn_in: int = 0
+    rate_target: float = 0.1
+    rate_strength: float = 0.0
+
+
+class Online(ABC):
+    """The state of a rule between two steps of a batch: all that it ever keeps.
+
+    `gradients`: per layer, per matrix (input, recurrent), summed over samples and steps so far, as is `loss`.
+    """
+
+    def __init__(self, cells: Sequence[Cell], labels: torch.Tensor, regime: Regime) -> None:
+        self.cells, self.regime = list(cells), regime
+        first, samples = self.cells[0].weight, len(labels)
+        self.target = functional.one_hot(labels, len(self.cells[-1].weight)).to(first.dtype)
+        self.states = [cell.rest(samples) for cell in self.cells]
+        self.gradients = [[torch.zeros_like(matrix) for matrix in cell.matrices] for cell in self.cells]
+        self.loss = first.new_zeros(())
+        self.steps_done = 0
+        self._psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
+        self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.rate_strength else []
+
+    def advance(self, spikes: Iterable[torch.Tensor]) -> None:
+        """Go through the given steps, each (N, inputs)."""
+        with torch.no_grad():
+            for now in spikes:
+                self._step(now)
+
+    def go_on_with(self, cells: Sequence[Cell]) -> None:
+        """Take new weights, and start the gradients anew."""
+        self.cells = list(cells)
+        for gradient in (gradient for layer in self.gradients for gradient in layer):
+            gradient.zero_()
+
+    def _step(self, pre: torch.Tensor) -> None:
+        steps = []
+        for k, cell in enumerate(self.cells):
+            pre = pre.to(cell.weight.dtype)
+            before, psi_before = self.states[k], self._psi[k]
+            after = cell.step(before, pre)
+            psi = _psi(cell, after, before.a)
+            last_membrane = k == len(self.cells) - 1 and self.regime.loss != "spike-mse"
+            steps.append(Step(pre, before, after, psi_before, psi, torch.ones_like(psi) if last_membrane else psi))
+            self.states[k], self._psi[k] = after, psi
+            pre = after.fired
+        out = steps[-1].after
+        loss, error = losses.at_step(self.regime.loss, out.v, out.fired, self.target, self.regime.gain)
+        self.loss += loss
+        self.steps_done += 1
+        for count, step in zip(self._counts, steps[:-1], strict=bool(self._counts)):
+            count += step.after.fired
+        self._learn(steps, error, learning=self.steps_done > self.regime.burn_in)
+
+    @abstractmethod
+    def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
+        """Take the step into what is remembered and, where `learning`, add to the gradients."""
+
+    def _rate_signals(self) -> list[torch.Tensor]:
+        """What activity regularisation tells the hidden neurons, (N, n) each; nothing where it is off."""
+        strength, target = self.regime.rate_strength, self.regime.rate_target
+        return [strength * (count / self.steps_done - target) for count in self._counts]
+
+
+class Local(Online):
+    """Rules that are an eligibility per matrix and a signal per neuron."""
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        labels: torch.Tensor,
+        regime: Regime,
+        *,
+        eligibility: NewEligibility,
+        signals: Signals,
+        gate: Callable[[], bool] = lambda: True,
+    ) -> None:
+        super().__init__(cells, labels, regime)
+        self._signals, self._gate = signals, gate
+        last = len(self.cells) - 1
+        self.eligibilities = [
+            [eligibility(cell, k == last, matrix.shape[1], len(labels)) for matrix in cell.matrices]
+            for k, cell in enumerate(self.cells)
+        ]
+
+    def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
+        for step, groups in zip(steps, self.eligibilities, strict=True):
+            for pre, group in zip((step.pre, step.before.fired), groups, strict=False):
+                group.update(pre, step)
+        if not self._gate() or not learning:
+            return
+        signals = self._signals(self.cells, steps, error)
+        for k, extra in enumerate(self._rate_signals()):
+            signals[k] = signals[k] + extra
+        for k, (signal, step) in enumerate(zip(signals, steps, strict=True)):
+            for group, gradient in zip(self.eligibilities[k], self.gradients[k], strict=True):
+                gradient += group.gradient(signal, step)
+
+
+def _psi(cell: Cell, state: State, a: torch.Tensor) -> torch.Tensor:
+    return cell.psi(cell.distance(state.v, a))
