@@ -36,6 +36,10 @@ def compile_(
     dt: Annotated[
         float | None, typer.Option("--dt", help="Seconds per step, for dialects whose files do not hold it, as nir.")
     ] = None,
+    time_unit: Annotated[
+        str | None,
+        typer.Option("--time-unit", help="What a file's times count, s (default) or ms, as hxtorch's; dialect nir."),
+    ] = None,
     reset: Annotated[
         str | None,
         typer.Option("--reset", help="How neurons reset, where the dialect's own is wrong: zero, subtract..."),
@@ -109,11 +113,11 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--input-bits": input_bits or None,
+                "--time-unit": time_unit,
             }  # fmt: skip
-            program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
+            program = _netx(file, chip, steps, input_bits, [name for name, value in asked.items() if value is not None])
         else:
-            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
+            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
             settings = QuantisationSettings(
                 method=cast("Method", quantise or "max"), per_channel=per_channel, power_of_two=power_of_two,
                 bits=_bits(bits),
@@ -140,7 +144,7 @@ def compile_(
             typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
 
 
-def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
+def _netx(file: Path, chip: Chip, steps: int, input_bits: int, asked: Sequence[str]) -> Program:
     """The program of a lava-dl network, which leaves nothing to choose."""
     from neurotrain_hw.compiler.netx import compile_netx
     from neurotrain_hw.errors import ValueRangeError
@@ -152,7 +156,7 @@ def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
         )
     if steps < 1:
         raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
-    return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
+    return compile_netx(read_netx(file), chip, steps=steps, input_message_bits=input_bits, name=file.stem)
 
 
 def _bits(given: list[str] | None) -> int | dict[str, int] | None:
