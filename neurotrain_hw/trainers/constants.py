@@ -48,7 +48,7 @@ class TbpttSettings(RuleSettings):
     """BPTT through windows of `window` steps."""
 
     learning_rate: float = 5e-3
-    reset_gradient: ResetGradient = "gate"
+    reset_gradient: ResetGradient = "constant"
     window: int = 8
 
 
@@ -108,6 +108,8 @@ class RtrlSettings(OnlineSettings):
 class OstlSettings(RtrlSettings):
     """OSTL: `complete` with the term H of recurrent synapses; `feedback` through the layers or random."""
 
+    # with the exact derivative of the reset, a loss on membranes that a spike clears teaches outputs not to spike
+    loss: Loss = "spike-mse"
     reset_gradient: ResetGradient = "full"
     complete: bool = False
     feedback: Literal["symmetric", "random"] = "symmetric"

@@ -108,7 +108,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings()),
-    "osttp": Declaration(("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse")),
+    "osttp": Declaration(("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse", gain=0.5)),
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), unused=_RATE | _SCALE),
