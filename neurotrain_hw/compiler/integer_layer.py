@@ -65,7 +65,10 @@ def integer_layer(
             found = layer_of(layer, tried, chip, settings, steps=steps, peaks=peaks)
             return layer_mismatch(found, calibration, chip)
 
-        wanted, gained = search_scales(wanted, score, per_channel=settings.per_channel)
+        least = replace(settings, method="mse")
+        other = [wanted_weights(layer, s, chip, least) for s in synapses]
+        other = [replace(w, rate=own.rate) for w, own in zip(other, wanted, strict=True)]
+        wanted, gained = search_scales((wanted, other), score, per_channel=settings.per_channel)
         words = [f"{layer.name}: {gained}"]
     found = layer_of(layer, wanted, chip, settings, steps=steps, peaks=peaks)
     mismatch = layer_mismatch(found, calibration, chip)

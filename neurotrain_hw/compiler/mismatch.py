@@ -29,6 +29,14 @@ class Mismatch:
     wanted_rate: FloatArray
 
     @property
+    def cost(self) -> FloatArray:
+        """What the search makes least, (n,): wrong spikes, and once more those too many or too few in all.
+
+        Of neurons that seldom fire, silence would otherwise be the least mismatch.
+        """
+        return self.wrong + np.abs(self.rate - self.wanted_rate)
+
+    @property
     def mean(self) -> float:
         """Over the layer."""
         return float(self.wrong.mean())

@@ -112,7 +112,7 @@ def test_the_search_differs_in_no_more_spikes_than_the_largest_weight_does():
         wrong[method] = [layer_mismatch(found, run, LOIHI2).mean for run in (chosen_on, other)]
     assert wrong["spikes"][0] < wrong["max"][0]
     assert wrong["spikes"][1] < wrong["max"][1]
-    assert any("scales tried" in note for note in found.notes)
+    assert any("choices of scales" in note for note in found.notes)
 
 
 def test_the_search_needs_data():
