@@ -30,6 +30,7 @@ def compile_(
     weight_exp: lowering.WeightExpOption = None,
     quantise: lowering.QuantiseOption = None,
     bits: lowering.BitsOption = None,
+    fit_bits: lowering.FitBitsOption = False,
     per_channel: lowering.PerChannelOption = False,
     power_of_two: lowering.PowerOfTwoOption = False,
     calibrate: lowering.CalibrateOption = None,
@@ -58,10 +59,13 @@ def compile_(
 
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --chips auto
 
+        neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 6KiB --fit-bits --quantise mse
+
         neurotrain-hw compile braille.nir -t loihi2 --steps 256 -o braille.nhw --quantise spikes --calibrate some.npz
     """
     with output.user_errors(as_json):
         from neurotrain_hw.compiler import layer_rows, lower, place
+        from neurotrain_hw.compiler.mixed import lower_to_fit
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
@@ -73,7 +77,7 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--input-bits": input_bits or None,
+                "--input-bits": input_bits or None, "--fit-bits": fit_bits or None,
             }  # fmt: skip
             program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
         else:
@@ -83,6 +87,11 @@ def compile_(
                 graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
                 calibration=lowering.calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
             )  # fmt: skip
+            if fit_bits:
+                lowered = lower_to_fit(
+                    lowered, graph, chip, settings=settings, steps=steps, weight_exp=weight_exp, nearest=nearest,
+                    calibration=lowering.calibration(calibrate, steps), input_bits=input_bits, chips=most,
+                )  # fmt: skip
             program, read_as = lowered.program, graph.dialect
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)

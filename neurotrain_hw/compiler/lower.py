@@ -88,6 +88,7 @@ def lower(
     if weight_exp is not None:
         settings = replace(settings, weight_exp=weight_exp)
     network = read_graph(graph, chip, nearest=nearest)
+    settings.check_names([*(layer.name for layer in network.layers), *(s.name for s in network.synapses)])
     found = None if calibration is None else calibrate(network, calibration)
     layers = tuple(_integers(network, layer, chip, settings, steps, found) for layer in network.layers)
     return Lowered(network, layers, assemble(network, layers, chip, steps=steps, input_bits=input_bits, name=name))
