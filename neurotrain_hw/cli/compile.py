@@ -26,6 +26,7 @@ def compile_(
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],
     dialect: lowering.DialectOption = None,
     dt: lowering.DtOption = None,
+    time_unit: lowering.TimeUnitOption = None,
     reset: lowering.ResetOption = None,
     weight_exp: lowering.WeightExpOption = None,
     quantise: lowering.QuantiseOption = None,
@@ -77,11 +78,11 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--input-bits": input_bits or None, "--fit-bits": fit_bits or None,
+                "--time-unit": time_unit, "--fit-bits": fit_bits or None,
             }  # fmt: skip
-            program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
+            program = _netx(file, chip, steps, input_bits, [name for name, value in asked.items() if value is not None])
         else:
-            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
+            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
             settings = lowering.quantisation(quantise, bits, per_channel, power_of_two)
             lowered = lower(
                 graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
@@ -110,7 +111,7 @@ def compile_(
             typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
 
 
-def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
+def _netx(file: Path, chip: Chip, steps: int, input_bits: int, asked: Sequence[str]) -> Program:
     """The program of a lava-dl network, which leaves nothing to choose."""
     from neurotrain_hw.compiler.netx import compile_netx
     from neurotrain_hw.errors import ValueRangeError
@@ -122,7 +123,7 @@ def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
         )
     if steps < 1:
         raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
-    return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
+    return compile_netx(read_netx(file), chip, steps=steps, input_message_bits=input_bits, name=file.stem)
 
 
 def _noted(program: Program, budget: str | None) -> Program:

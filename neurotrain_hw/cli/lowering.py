@@ -21,6 +21,10 @@ DialectOption = Annotated[
 DtOption = Annotated[
     float | None, typer.Option("--dt", help="Seconds per step, for dialects whose files do not hold it, as nir.")
 ]
+TimeUnitOption = Annotated[
+    str | None,
+    typer.Option("--time-unit", help="What a file's times count, s (default) or ms, as hxtorch's; dialect nir."),
+]
 ResetOption = Annotated[
     str | None, typer.Option("--reset", help="How neurons reset, where the dialect's own is wrong: zero, subtract...")
 ]
