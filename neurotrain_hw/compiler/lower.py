@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -12,10 +13,10 @@ import numpy.typing as npt
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler.assemble import assemble
 from neurotrain_hw.compiler.calibrate import Calibration, calibrate
-from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork
+from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork, IdealSynapses
 from neurotrain_hw.compiler.integer_layer import integer_layer
 from neurotrain_hw.compiler.integers import IntegerLayer
-from neurotrain_hw.compiler.membrane import membrane
+from neurotrain_hw.compiler.membrane import WEIGHT_ONE, membrane
 from neurotrain_hw.compiler.read_graph import read_graph
 from neurotrain_hw.compiler.settings import QuantisationSettings
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
@@ -99,11 +100,23 @@ def _integers(
 ) -> IntegerLayer:  # fmt: skip
     synapses = network.onto(layer.name)
     if synapses:
+        exp = _own_exponent(layer, synapses[0])
+        if exp is not None:
+            settings = replace(settings, weight_exp=exp)
         return integer_layer(layer, synapses, chip, settings, steps=steps, calibration=calibration)
     unit = np.full(layer.n, float(np.max(layer.threshold, where=np.isfinite(layer.threshold), initial=0.0)) or 1.0)
     unit /= 1 << 17  # nothing arrives: a threshold of 2^11 times 64
     cells = membrane(layer, unit, chip)
     return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp, cells.notes)
+
+
+def _own_exponent(layer: IdealLayer, first: IdealSynapses) -> int | None:
+    """The exponent with which the chip counts its membrane in the source's steps; None where the source has none."""
+    if layer.unit is None or first.quantisation is None:
+        return None
+    grid = 1 << (9 - first.quantisation.bits)  # mixed weights of 8 bits are even
+    exp = math.log2(float(first.quantisation.scales(1)[0]) / (layer.unit * grid * WEIGHT_ONE))
+    return int(exp) if exp == int(exp) else None
 
 
 def _check_chip(chip: Chip) -> None:
