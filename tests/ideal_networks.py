@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,4 +84,5 @@ def with_constant_current(network: IdealNetwork) -> IdealNetwork:
         if layer.current_bias.any():
             more.append(ideal_synapses(layer.current_bias[:, None], name=f"{layer.name}_c", pre="one", post=layer.name))
             more.append(ideal_synapses(np.zeros((layer.n, 1)), name=f"{layer.name}_f", pre="one", post=layer.name))
-    return IdealNetwork(network.inputs, network.layers, (*network.synapses, *more), network.outputs, network.dt_s)
+    layers = tuple(replace(layer, current_bias=np.zeros(layer.n)) for layer in network.layers)
+    return IdealNetwork(network.inputs, layers, (*network.synapses, *more), network.outputs, network.dt_s)

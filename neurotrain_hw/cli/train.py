@@ -12,7 +12,7 @@ from neurotrain_hw.cli import output
 from neurotrain_hw.errors import ValueRangeError
 
 if TYPE_CHECKING:
-    from neurotrain_hw.trainers import Report, TrainedRun
+    from neurotrain_hw.trainers import Report, RuleSettings, TrainedRun
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) or a model file.")]
 RuleOption = Annotated[str, typer.Option(help="bptt (surrogate gradient through time) or eprop (online).")]
@@ -27,6 +27,9 @@ OutOption = Annotated[Path | None, typer.Option(help="Run folder. [default: runs
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder with the dataset's files, for mnist. [default: $NEUROTRAIN_HW_DATA]")
 ]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="A constant of the rule, as in --set learning_rate=0.002; repeatable.")
+]
 
 
 def train(
@@ -39,6 +42,7 @@ def train(
     seed: SeedOption = 0,
     out: OutOption = None,
     data: DataOption = None,
+    set_: SetOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
     """Train a spiking network with quantised weights, and write a run folder.
@@ -47,21 +51,33 @@ def train(
     model.nir (the network for `compile`). The validation figure is there to choose by; the test set is read once, at
     the end. Ctrl-C is safe: the same command goes on after the last whole epoch, and a finished run is not repeated.
 
+    A rule that cannot train a model says why. Constants change with --set.
+
     Example: neurotrain-hw train --model digits-fc --rule eprop --seed 1
     """
     with output.user_errors(as_json, interrupted="The same command goes on after the last whole epoch."):
         from neurotrain_hw import trainers
 
+        constants = _constants(rule, set_ or [])
         folder = out or Path("runs") / f"{Path(model).stem}-{rule}-seed{seed}"
         with output.StatusBar(hidden=as_json) as bar:
             run = trainers.train(
                 model, rule, dataset=dataset, weight_bits=_bits(bits), steps=steps, epochs=epochs, seed=seed,
-                folder=folder, data_folder=data, progress=_follow(bar, quiet=as_json),
+                folder=folder, data_folder=data, constants=constants, progress=_follow(bar, quiet=as_json),
             )  # fmt: skip
         if as_json:
             output.print_json({"folder": run.folder, **run.document})
         else:
             _show(run)
+
+
+def _constants(rule: str, changes: list[str]) -> RuleSettings:
+    from neurotrain_hw.trainers.changes import changed
+
+    for change in changes:
+        if "=" not in change:
+            raise ValueRangeError(f"got '{change}'", where="--set", need="name=value")
+    return changed(rule, dict(change.split("=", 1) for change in changes))
 
 
 def _bits(text: str | None) -> Any:

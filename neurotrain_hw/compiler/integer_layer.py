@@ -44,6 +44,11 @@ def integer_layer(
     Raises ValueRangeError where all weights of a connection become zero or a parameter does not fit, UnsupportedError
     for what the chip cannot hold.
     """
+    if layer.current_bias.any():
+        raise UnsupportedError(
+            "a constant current, and the chip adds biases to the membrane", where=f"node '{layer.name}'",
+            need="a connection from a neuron that spikes in every step", remedy="Schedule the network first.",
+        )  # fmt: skip
     if settings.method == "spikes" and calibration is None:
         raise ValueRangeError(
             "the method spikes needs calibration data", where=f"node '{layer.name}'",
@@ -69,7 +74,7 @@ def integer_layer(
 
 def wanted_weights(layer: IdealLayer, synapses: IdealSynapses, chip: Chip, settings: QuantisationSettings) -> Wanted:
     """What a connection asks for, before it is known what else shares the membrane."""
-    name, conv = synapses.name, synapses.conv is not None
+    name, conv = synapses.name, synapses.conv is not None and not synapses.delay  # with a delay it is unrolled
     own = np.asarray(synapses.weight, np.float64).reshape(synapses.weight.shape[0], -1)
     effective = own * synapses.row_scale[:, None]
     trained, asked = synapses.quantisation, settings.bits_of(layer.name, name)
@@ -108,7 +113,7 @@ def layer_of(
     unit = anchor / 2.0 ** (exponent + 6)
     cells = membrane(layer, unit, chip)
     weights = tuple(_synapses(r, exponent, check=id(w) not in paired) for r, w in zip(related, wanted, strict=True))
-    notes = [*layer.departures, *cells.notes]
+    notes = list(cells.notes)
     notes += range_notes(
         layer, anchor, exponent, related, chip, dv=cells.dv, vth=cells.vth, steps=steps, peaks=peaks
     )  # fmt: skip

@@ -6,7 +6,7 @@ fewer bits that loses least per bit of memory saved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from neurotrain_hw.chips import Chip
@@ -71,9 +71,26 @@ def mixed_bits(
             raise _refusal(layout, bits, sizes, chip, chips, budget_bytes)
         _, name, fewer_bits = min(options)
         bits[name] = fewer_bits
+    _give_back(bits, errors, suits)
     measure = "spikes that differ" if calibration is not None else "squared error of its weights"
     notes = tuple(f"{name}: {count} bits ({measure}: {errors[name][count]:.3%})" for name, count in bits.items())
     return MixedBits(bits, errors, notes)
+
+
+def _give_back(
+    bits: dict[str, int], errors: Mapping[str, Mapping[int, float]], suits: Callable[[Mapping[str, int]], bool]
+) -> None:
+    """What the last steps left free goes to the connections that gain most, one step of bits after another."""
+    while True:
+        options = []
+        for name, now in bits.items():
+            more = min((b for b in errors[name] if b > now), default=None)
+            if more is not None and suits({**bits, name: more}):
+                options.append((errors[name][now] - errors[name][more], name, more))
+        if not options:
+            return
+        _, name, more = max(options)
+        bits[name] = more
 
 
 def with_bits(layout: Layout, bits: Mapping[str, int]) -> Layout:

@@ -118,9 +118,7 @@ def test_the_search_differs_in_no_more_spikes_than_the_largest_weight_does():
 def test_the_search_needs_data():
     network = two_layers()
     with pytest.raises(ValueRangeError, match="calibration data"):
-        integer_layer(
-            network.layer("a"), network.onto("a"), LOIHI2, QuantisationSettings("spikes"), steps=10
-        )  # fmt: skip
+        integer_layer(network.layer("b"), network.onto("b"), LOIHI2, QuantisationSettings("spikes"), steps=10)
 
 
 def test_neurons_that_never_or_always_fire_are_told_with_a_remedy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -225,6 +226,11 @@ def test_two_connections_from_one_neuron_hold_a_constant_current_coarse_and_fine
     check_shared_membrane(layer)
 
 
+def test_a_constant_current_that_no_connection_carries_is_refused():
+    with pytest.raises(UnsupportedError, match=r"'l'.*constant current"):
+        quantise(ideal_layer(2, current_bias=0.1), ideal_synapses(np.ones((2, 2))))
+
+
 def test_kernels_are_taken_as_they_are():
     rng = np.random.default_rng(5)
     kernel = rng.normal(0, 0.1, (3, 2, 3, 3))
@@ -236,6 +242,13 @@ def test_kernels_are_taken_as_they_are():
         assert np.allclose(s.scale.reshape(-1, 1, 1, 1) * s.q, kernel, atol=s.scale.max() / 2)
         check_shared_membrane(found)
         assert np.unique(s.scale).size == (3 if per_channel else 1)
+
+
+def test_a_kernel_with_a_delay_lies_on_the_grid_of_the_synapses_it_is_unrolled_to():
+    kernel = np.random.default_rng(5).normal(0, 0.1, (3, 2, 3, 3))
+    synapses = replace(ideal_synapses(kernel, conv=ConvGeometry()), delay=1)
+    (s,) = quantise(ideal_layer(12, shape=(3, 2, 2), decay=0.9), synapses).synapses
+    assert s.grid == 2
 
 
 def test_weights_of_one_sign_need_no_bit_for_it():

@@ -10,7 +10,16 @@ from neurotrain_hw.data import EVALUATION_SEED, Splits, encode_rate, load_digits
 from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
 from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.networks import ModelSpec, parse_model
-from neurotrain_hw.trainers import BpttSettings, EpropSettings, Report, TrainedRun, load_run, loop, train
+from neurotrain_hw.trainers import (
+    BpttSettings,
+    EpropSettings,
+    Report,
+    TrainedRun,
+    load_run,
+    loop,
+    train,
+    trainable_rules,
+)
 
 SPLITS = load_digits_split()
 FEW = Splits("digits", SPLITS.train.first(160), SPLITS.validation.first(40), SPLITS.test.first(40), 10)
@@ -44,7 +53,13 @@ def figures(found: TrainedRun) -> dict:
     return {key: value for key, value in found.document.items() if key != "seconds"}
 
 
-@pytest.mark.parametrize("rule", ["bptt", "eprop"])
+# rules that keep something from batch to batch, or draw random numbers; the others have nothing more to lose
+KEEPING = ("bptt", "eprop-adaptive", "etlp", "fptt")
+
+
+@pytest.mark.parametrize(
+    "rule", [r if r in KEEPING else pytest.param(r, marks=pytest.mark.slow) for r in trainable_rules()]
+)
 def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path: Path, rule: str) -> None:
     whole = run(tmp_path / "whole", rule)
 
