@@ -55,6 +55,10 @@ def compile_(
         list[str] | None,
         typer.Option("--bits", help="Bits of the weights, of all layers (8) or of one (NAME=4); may be repeated."),
     ] = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="Fewer bits where they cost least, until it fits the memory (--budget, --chips)."),
+    ] = False,
     per_channel: Annotated[
         bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
     ] = False,
@@ -95,9 +99,11 @@ def compile_(
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --chips auto
 
         neurotrain-hw compile braille.nir -t loihi2 --steps 256 -o braille.nhw --quantise spikes --calibrate some.npz
+
+        neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --mixed
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.compiler import QuantisationSettings, layer_rows, lower, place
+        from neurotrain_hw.compiler import QuantisationSettings, layer_rows, lower, lower_mixed, place
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
@@ -109,7 +115,7 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--input-bits": input_bits or None,
+                "--input-bits": input_bits or None, "--mixed": mixed or None,
             }  # fmt: skip
             program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
         else:
@@ -118,10 +124,12 @@ def compile_(
                 method=cast("Method", quantise or "max"), per_channel=per_channel, power_of_two=power_of_two,
                 bits=_bits(bits),
             )  # fmt: skip
-            lowered = lower(
-                graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
-                calibration=_calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
-            )  # fmt: skip
+            settings = replace(settings, weight_exp=weight_exp)
+            given: dict[str, Any] = {
+                "steps": steps, "settings": settings, "nearest": nearest, "input_bits": input_bits, "name": file.stem,
+                "calibration": _calibration(calibrate, steps),
+            }  # fmt: skip
+            lowered = lower_mixed(graph, chip, chips=most, **given) if mixed else lower(graph, chip, **given)
             program, read_as = lowered.program, graph.dialect
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)

@@ -17,10 +17,12 @@ from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork, IdealSynapses
 from neurotrain_hw.compiler.integer_layer import integer_layer
 from neurotrain_hw.compiler.integers import IntegerLayer
 from neurotrain_hw.compiler.membrane import WEIGHT_ONE, membrane
+from neurotrain_hw.compiler.mixed import mixed_bits
 from neurotrain_hw.compiler.read_graph import read_graph
 from neurotrain_hw.compiler.settings import QuantisationSettings
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph
+from neurotrain_hw.memory.layout import layout_of
 from neurotrain_hw.program import Program
 
 CalibrationInputs: TypeAlias = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
@@ -92,6 +94,42 @@ def lower(
     found = None if calibration is None else calibrate(network, calibration)
     layers = tuple(_integers(network, layer, chip, settings, steps, found) for layer in network.layers)
     return Lowered(network, layers, assemble(network, layers, chip, steps=steps, input_bits=input_bits, name=name))
+
+
+def lower_mixed(
+    graph: Graph,
+    chip: Chip,
+    *,
+    steps: int,
+    settings: QuantisationSettings | None = None,
+    nearest: bool = False,
+    calibration: CalibrationInputs | None = None,
+    input_bits: int = 0,
+    chips: int | None = 1,
+    budget_bytes: int | None = None,
+    name: str = "",
+) -> Lowered:
+    """As `lower`, with fewer bits for the connections where they cost least, until the network fits.
+
+    `chips`: the most that it may take; `budget_bytes`: of all its weights, where given. Raises CapacityError where even
+    the fewest bits do not fit.
+    """
+    given: dict[str, Any] = {
+        "steps": steps,
+        "nearest": nearest,
+        "calibration": calibration,
+        "input_bits": input_bits,
+        "name": name,
+    }
+    settings = settings or QuantisationSettings()
+    widest = lower(graph, chip, settings=settings, **given)
+    found = None if calibration is None else calibrate(widest.network, calibration)
+    mixed = mixed_bits(
+        widest.network, layout_of(widest.program), chip, settings, steps=steps, calibration=found, chips=chips,
+        budget_bytes=budget_bytes,
+    )  # fmt: skip
+    lowered = lower(graph, chip, settings=replace(settings, bits=dict(mixed.bits)), **given)
+    return replace(lowered, program=replace(lowered.program, notes=(*lowered.program.notes, *mixed.notes)))
 
 
 def _integers(

@@ -40,7 +40,7 @@ def test_oxford_in_loihis_integers(shared: Path) -> None:
      pytest.param(100, 98, QuantisationSettings("mse", per_channel=True), marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_the_cnn_that_sinabs_trained_tells_digits_in_8_bits(shared: Path, samples, least, settings) -> None:
-    """N-MNIST test recordings, up to 3 events of a pixel within a millisecond; reset to zero, as its float reference."""
+    """N-MNIST test recordings, up to 3 events of a pixel within a millisecond; reset to zero, as in its reference."""
     folder = shared / "data/nir/cnn_sinabs_nmnist"
     table = np.loadtxt(folder / "test100.txt", dtype=int, comments="#")[:samples]
     found = frames(folder / "nmnist_test100_bs2.tar.xz", [str(k) for k in table[:, 0]])
