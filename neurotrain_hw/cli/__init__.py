@@ -8,6 +8,7 @@ import typer
 
 from neurotrain_hw.cli import (
     audit,
+    compare,
     compile,
     demo,
     doctor,
@@ -57,6 +58,7 @@ for _verb in (
     export.export,
     compile.compile_,
     run.run,
+    compare.compare,
     verify.verify,
     audit.audit,
     report.report,

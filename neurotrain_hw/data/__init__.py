@@ -7,13 +7,14 @@ from pathlib import Path
 from neurotrain_hw.data.digits import load_digits_split
 from neurotrain_hw.data.encode import EVALUATION_SEED, encode_rate, encode_regular, from_tensor, to_streams, to_tensor
 from neurotrain_hw.data.mnist import load_mnist_split
-from neurotrain_hw.data.recordings import Recordings, read_recordings
+from neurotrain_hw.data.recordings import Recordings, read_recordings, read_spikes
 from neurotrain_hw.data.splits import Samples, Splits
 from neurotrain_hw.errors import UnknownNameError
 
 __all__ = [
     "EVALUATION_SEED", "Recordings", "Samples", "Splits", "dataset_names", "encode_rate", "encode_regular",
-    "from_tensor", "load_dataset", "load_digits_split", "load_mnist_split", "read_recordings", "to_streams",
+    "from_tensor", "load_dataset", "load_digits_split", "load_mnist_split", "read_recordings", "read_spikes",
+    "to_streams",
     "to_tensor",
 ]  # fmt: skip
 

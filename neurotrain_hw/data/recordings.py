@@ -74,19 +74,7 @@ def read_recordings(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Recordings
     Shapes are compared with the sizes in the file, and with `limit_bytes`, before anything of that size is allocated;
     pickled objects are not read. Raises FormatError naming file, array and need.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {name: _array(archive, name, str(path), limit_bytes) for name in ("x", "y") if _has(archive, name)}
-    except FileNotFoundError:
-        raise FormatError("there is no such file", where=str(path)) from None
-    except IsADirectoryError:
-        raise FormatError("this is a folder", where=str(path), need="an .npz file") from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
-        raise FormatError(
-            f"this is no readable .npz file: {error}",
-            where=str(path),
-            need="arrays x and y, as numpy.savez writes them",
-        ) from None
+    found = _arrays(path, ("x", "y"), limit_bytes)
     if "x" not in found:
         raise FormatError("it holds no array 'x'", where=str(path), need="x (samples, steps, *shape), and y (samples,)")
     x, y = _whole(found["x"], "x", str(path)), found.get("y")
@@ -97,8 +85,35 @@ def read_recordings(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Recordings
         raise FormatError(error.what, where=str(path), need=error.need) from None
 
 
-def _has(archive: zipfile.ZipFile, name: str) -> bool:
-    return f"{name}.npy" in archive.namelist()
+def read_spikes(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, npt.NDArray[np.integer[Any]]]:
+    """All arrays of an `.npz` file, each (samples, steps, *shape) whole numbers, as `read_recordings` reads them."""
+    found = {name: _whole(array, name, str(path)) for name, array in _arrays(path, None, limit_bytes).items()}
+    for name, array in found.items():
+        if array.ndim < 3:
+            raise FormatError(
+                f"array '{name}' has shape {array.shape}", where=str(path), need="(samples, steps, *shape)"
+            )
+    return found
+
+
+def _arrays(path: Path, names: tuple[str, ...] | None, limit: int) -> dict[str, npt.NDArray[Any]]:
+    """Those of the names that are there, or all; together within the limit."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                name = member.removesuffix(".npy")
+                if name != member and (names is None or name in names):
+                    found[name] = _array(archive, name, str(path), limit - sum(a.nbytes for a in found.values()))
+    except FileNotFoundError:
+        raise FormatError("there is no such file", where=str(path)) from None
+    except IsADirectoryError:
+        raise FormatError("this is a folder", where=str(path), need="an .npz file") from None
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, zlib.error) as error:
+        raise FormatError(
+            f"this is no readable .npz file: {error}", where=str(path), need="arrays, as numpy.savez writes them"
+        ) from None
+    return found
 
 
 def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.NDArray[Any]:

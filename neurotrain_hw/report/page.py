@@ -11,7 +11,7 @@ from typing import Any
 
 from neurotrain_hw.errors import MissingExtraError
 from neurotrain_hw.files import write_text
-from neurotrain_hw.report import costs, on_chip, sections
+from neurotrain_hw.report import comparison, costs, on_chip, sections
 from neurotrain_hw.report.document import check, read_results
 from neurotrain_hw.report.view import UNKNOWN, Block, Plot, Section, grouped
 
@@ -24,6 +24,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[Part, ...]], ...] = (
     ("trip", "The trip", (("log", sections.log),)),
     ("training", "Training", (("training", sections.training),)),
     ("accuracy", "Accuracy along the way", (("accuracy", sections.accuracy),)),
+    ("comparison", "Runs compared", (("comparison", comparison.comparison),)),
     ("program", "The program on the chip", (("program", sections.program),)),
     ("sample", "One sample", (("raster", sections.raster),)),
     ("learning", "Learning on the chip", (("on_chip", on_chip.on_chip),)),

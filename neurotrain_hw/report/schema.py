@@ -29,6 +29,38 @@ class Map:
 
 
 _SERIES = [Null(NUMBER)]
+_SHARE = {
+    "name": TEXT, "text": TEXT, "accuracy_alone": Null(NUMBER), "accuracy_without": Null(NUMBER),
+    "loss_alone": Null(NUMBER), "gain_without": Null(NUMBER), "decisions_alone": WHOLE, "decisions_without": WHOLE,
+    "differing_alone": WHOLE, "differing_without": WHOLE, "explains": Null(NUMBER),
+}  # fmt: skip
+_PAIR = {
+    "a": TEXT, "b": TEXT, "exact": FLAG, "samples": WHOLE, "samples_apart": WHOLE, "decisions_apart": WHOLE,
+    "first": Null({
+        "sample": WHOLE, "step": WHOLE, "layer": TEXT, "neuron": WHOLE, "variable": TEXT, "threshold": Null(NUMBER),
+        "values": Map(Map(NUMBER)),
+    }),
+    "layers": [{
+        "layer": TEXT, "neurons": WHOLE, "compared": WHOLE, "differing": WHOLE, "spikes_a": WHOLE, "spikes_b": WHOLE,
+        "first_step": Null(WHOLE), "breaks_first": WHOLE, "rate_a": Null(NUMBER), "rate_b": Null(NUMBER),
+        "agreement": Null(NUMBER), "differing_share": Null(NUMBER),
+    }],
+}  # fmt: skip
+_COMPARISON = {
+    "network": TEXT, "chip": TEXT, "steps": WHOLE, "samples": WHOLE, "loss": Null(NUMBER),
+    "runs": [{"run": TEXT, "title": TEXT, "samples": WHOLE, "accuracy": Null(NUMBER), "spikes": WHOLE}],
+    "pairs": [_PAIR],
+    "formats": [{
+        "layer": TEXT, "what": TEXT, "values": WHOLE, "bits": [NUMBER], "limit_bits": NUMBER, "zero_share": NUMBER,
+        "limit_share": NUMBER, "beyond": WHOLE, "threshold_bits": Null(NUMBER),
+    }],
+    "attribution": Null({
+        "samples": WHOLE, "accuracy_none": Null(NUMBER), "accuracy_all": Null(NUMBER), "loss": Null(NUMBER),
+        "decisions": WHOLE, "spikes": WHOLE, "differing": WHOLE, "effects": [_SHARE], "layers": [_SHARE],
+        "cause": Null(TEXT),
+    }),
+    "departures": Map([TEXT]), "emulator_differs": WHOLE, "notes": [TEXT],
+}  # fmt: skip
 
 HEADER: dict[str, Any] = {
     "title?": TEXT,
@@ -69,6 +101,7 @@ SECTIONS: dict[str, Any] = {
             }
         ],
     },
+    "comparison": _COMPARISON,
     "program": {
         "name?": TEXT,
         "chip?": TEXT,

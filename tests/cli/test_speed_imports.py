@@ -35,6 +35,7 @@ VERBS = [
     ("audit --rule eprop-random --model digits-fc --target loihi2", 0),
     ("audit --rule bptt --model mnist-fc --target loihi2 --json", 1),
     ("run no-such-file.nhw --json", 2),
+    ("compare no-such-file.nir -t loihi2 --json", 2),
 ]
 
 

@@ -29,7 +29,7 @@ def reference() -> str:
 
 
 VERBS = """
-    demo, train, learn, export, compile, run, verify, audit, report, targets list, models list, rules list,
+    demo, train, learn, export, compile, run, compare, verify, audit, report, targets list, models list, rules list,
     lava install, lava check, doctor
 """
 
