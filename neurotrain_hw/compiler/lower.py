@@ -145,7 +145,7 @@ def _integers(
     unit = np.full(layer.n, float(np.max(layer.threshold, where=np.isfinite(layer.threshold), initial=0.0)) or 1.0)
     unit /= 1 << 17  # nothing arrives: a threshold of 2^11 times 64
     cells = membrane(layer, unit, chip)
-    return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp, cells.notes)
+    return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp)
 
 
 def _own_exponent(layer: IdealLayer, first: IdealSynapses) -> int | None:
