@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurotrain_hw.cli import memory, output
+from neurotrain_hw.cli import lowering, memory, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from neurotrain_hw.chips import Chip
     from neurotrain_hw.compiler import LayerRow
-    from neurotrain_hw.compiler.settings import Method
     from neurotrain_hw.memory import MemoryMap
     from neurotrain_hw.program import Program
 
@@ -25,55 +24,20 @@ def compile_(
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     steps: Annotated[int, typer.Option("--steps", "-s", help="Time steps of one sample.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            "--dialect",
-            help="How a file that was not written by neurotrain-hw is meant: nir, snntorch, norse, sinabs, rockpool, "
-            "spyx, spikingjelly or lava-dl.",
-        ),
-    ] = None,
-    dt: Annotated[
-        float | None, typer.Option("--dt", help="Seconds per step, for dialects whose files do not hold it, as nir.")
-    ] = None,
-    reset: Annotated[
-        str | None,
-        typer.Option("--reset", help="How neurons reset, where the dialect's own is wrong: zero, subtract..."),
-    ] = None,
-    weight_exp: Annotated[
-        int | None, typer.Option("--weight-exp", help="Shift of the weights (default: chosen for each layer).")
-    ] = None,
-    quantise: Annotated[
-        str | None,
-        typer.Option(
-            "--quantise",
-            help="How weights are scaled that training left as floats: max (default), percentile, mse, or spikes, the "
-            "scale with the fewest wrong spikes on the data of --calibrate.",
-        ),
-    ] = None,
-    bits: Annotated[
-        list[str] | None,
-        typer.Option("--bits", help="Bits of the weights, of all layers (8) or of one (NAME=4); may be repeated."),
-    ] = None,
+    dialect: lowering.DialectOption = None,
+    dt: lowering.DtOption = None,
+    reset: lowering.ResetOption = None,
+    weight_exp: lowering.WeightExpOption = None,
+    quantise: lowering.QuantiseOption = None,
+    bits: lowering.BitsOption = None,
     mixed: Annotated[
         bool,
         typer.Option("--mixed", help="Fewer bits where they cost least, until it fits the memory (--budget, --chips)."),
     ] = False,
-    per_channel: Annotated[
-        bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
-    ] = False,
-    power_of_two: Annotated[bool, typer.Option("--power-of-two", help="Scales that are powers of two.")] = False,
-    calibrate: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibrate",
-            help="Recordings (FILE.npz with x (samples, steps, ...)) to choose scales on; never those of a test.",
-        ),
-    ] = None,
-    nearest: Annotated[
-        bool,
-        typer.Option("--nearest", help="Where the chip lacks a neuron's reset, take the nearest that it has; noted."),
-    ] = False,
+    per_channel: lowering.PerChannelOption = False,
+    power_of_two: lowering.PowerOfTwoOption = False,
+    calibrate: lowering.CalibrateOption = None,
+    nearest: lowering.NearestOption = False,
     input_bits: Annotated[
         int, typer.Option("--input-bits", min=0, max=24, help="Bits of the whole numbers that inputs carry; 0: spikes.")
     ] = 0,
@@ -103,7 +67,7 @@ def compile_(
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --mixed
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.compiler import QuantisationSettings, layer_rows, lower, lower_mixed, place
+        from neurotrain_hw.compiler import layer_rows, lower, lower_mixed, place
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
@@ -120,14 +84,10 @@ def compile_(
             program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
         else:
             graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
-            settings = QuantisationSettings(
-                method=cast("Method", quantise or "max"), per_channel=per_channel, power_of_two=power_of_two,
-                bits=_bits(bits),
-            )  # fmt: skip
-            settings = replace(settings, weight_exp=weight_exp)
+            settings = lowering.quantisation(quantise, bits, per_channel, power_of_two)
             given: dict[str, Any] = {
-                "steps": steps, "settings": settings, "nearest": nearest, "input_bits": input_bits, "name": file.stem,
-                "calibration": _calibration(calibrate, steps),
+                "steps": steps, "settings": replace(settings, weight_exp=weight_exp), "nearest": nearest,
+                "calibration": lowering.calibration(calibrate, steps), "input_bits": input_bits, "name": file.stem,
             }  # fmt: skip
             lowered = lower_mixed(graph, chip, chips=most, **given) if mixed else lower(graph, chip, **given)
             program, read_as = lowered.program, graph.dialect
@@ -161,37 +121,6 @@ def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
     if steps < 1:
         raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
     return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
-
-
-def _bits(given: list[str] | None) -> int | dict[str, int] | None:
-    """One number for all layers, or a table by the names of layers or connections."""
-    from neurotrain_hw.errors import ValueRangeError
-
-    if not given:
-        return None
-    table: dict[str, int] = {}
-    for text in given:
-        name, sign, value = text.rpartition("=")
-        if not value.isdecimal() or (not sign and len(given) > 1):
-            raise ValueRangeError(f"'{text}'", where="--bits", need="a number, or NAME=NUMBER, each with --bits")
-        if not sign:
-            return int(value)
-        table[name] = int(value)
-    return table
-
-
-def _calibration(path: Path | None, steps: int) -> Any:
-    from neurotrain_hw.data.recordings import read_recordings
-    from neurotrain_hw.errors import ValueRangeError
-
-    if path is None:
-        return None
-    found = read_recordings(path)
-    if found.steps != steps:
-        raise ValueRangeError(
-            f"recordings of {found.steps} steps", where=str(path), need=f"{steps} steps, as --steps says"
-        )
-    return found.x
 
 
 def _noted(program: Program, budget: str | None) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -16,6 +16,7 @@ from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
 from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
 from neurotrain_hw.networks.spec import LayerSpec
 from neurotrain_hw.networks.tracing.graph import first_argument, trace_graph
+from neurotrain_hw.networks.tracing.neurons import Style
 
 DT_S = 1e-4  # the step that snnTorch's and SpikingJelly's own readers take for granted
 
@@ -27,6 +28,7 @@ def to_graph(
     example: torch.Tensor | Mapping[str, torch.Tensor] | None = None,
     dt_s: float | None = None,
     batch: bool = True,
+    leaky_as: Literal["LIF", "CubaLIF"] = "LIF",
 ) -> Graph:
     """A torch network of layers, Brevitas layers and snnTorch neurons as a graph, exactly; nothing is rounded.
 
@@ -35,7 +37,9 @@ def to_graph(
     time axis of a forward that loops over time, in which case it needs two steps or more. Either may be a table by the
     names of forward's arguments, where the network has several inputs. A SpikingNetwork needs neither. `batch=False`:
     forward takes a single sample, without a batch axis. `dt_s`: seconds per step, by default 0.0001, which other
-    readers take for granted; that of the spec for a SpikingNetwork.
+    readers take for granted; that of the spec for a SpikingNetwork. `leaky_as`: neurons without a synaptic current as
+    NIR's LIF (I, IF, LI), or as CubaLIF (CubaLI) with tau_syn = dt, which computes the same, and which Norse, ignoring
+    a LIF's r, needs for the same spikes.
 
     The module is run once, in evaluation mode and on the device where it is, and left as it was. `Graph.notes` says
     what other readers of the file will see differently. Raises UnsupportedError, naming module, reason and remedy, for
@@ -43,8 +47,11 @@ def to_graph(
     """
     if isinstance(module, SpikingNetwork):
         return _of_spec(module, module.spec.dt_s if dt_s is None else dt_s)
+    if leaky_as not in ("LIF", "CubaLIF"):
+        raise ValueRangeError(f"'{leaky_as}' is not a choice", where="leaky_as", need="LIF or CubaLIF")
     inputs = _examples(module, input_shape, example, batch)
-    return trace_graph(module, inputs, dt_s=DT_S if dt_s is None else dt_s, batched=batch)
+    style = Style(DT_S if dt_s is None else dt_s, cuba=leaky_as == "CubaLIF")
+    return trace_graph(module, inputs, style, batched=batch)
 
 
 def _examples(module: nn.Module, shape: Any, example: Any, batch: bool) -> dict[str, torch.Tensor]:

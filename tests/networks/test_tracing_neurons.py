@@ -202,3 +202,15 @@ def test_what_nir_cannot_say_is_refused_by_name(neurons: Any, named: str) -> Non
     net = nn.Sequential(nn.Linear(9, 6), neurons())
     with pytest.raises(UnsupportedError, match=rf"module '1'.*{named}"):
         to_graph(net, (9,))
+
+
+def test_a_reset_changed_after_construction_is_refused() -> None:
+    """snnTorch says the new one and runs the old one; a checkpoint with another reset does the same."""
+    net = nn.Sequential(nn.Linear(9, 6), snn.Leaky(**HALF))
+    net[1].reset_mechanism = "zero"
+    with pytest.raises(UnsupportedError, match=r"module '1'.*changed to 'zero'.*goes on with 'subtract'.*anew"):
+        to_graph(net, (9,))
+    other = nn.Sequential(nn.Linear(9, 6), snn.Leaky(**HALF))
+    other.load_state_dict(net.state_dict())
+    with pytest.raises(UnsupportedError, match="changed to 'zero'"):
+        to_graph(other, (9,))

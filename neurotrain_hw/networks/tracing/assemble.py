@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import nir
@@ -14,7 +15,7 @@ from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning
 from neurotrain_hw.interchange.meaning import Precision
 from neurotrain_hw.interchange.primitives import NEURONS
 from neurotrain_hw.networks.tracing.layers import WEIGHTED, Made, layer_node
-from neurotrain_hw.networks.tracing.neurons import population
+from neurotrain_hw.networks.tracing.neurons import Style, population
 from neurotrain_hw.networks.tracing.step import OneStep, Sig
 from neurotrain_hw.networks.tracing.terms import Chain, Layer
 from neurotrain_hw.reference.order import find_order
@@ -26,19 +27,20 @@ _IN_WORDS = {
 }  # fmt: skip
 
 
-def assemble(step: OneStep, *, dt_s: float, precision: Precision, notes: tuple[str, ...] = ()) -> Graph:
+def assemble(step: OneStep, style: Style, precision: Precision) -> Graph:
     """The graph of one step; names of nodes come from the paths of modules, with `_` for every dot."""
-    return _Assembly(step, dt_s, precision, notes).graph()
+    return _Assembly(step, style, precision).graph()
 
 
 class _Assembly:
-    def __init__(self, step: OneStep, dt_s: float, precision: Precision, notes: tuple[str, ...]) -> None:
-        self.step, self.dt_s, self.precision = step, dt_s, precision
-        self.notes = dict.fromkeys((*notes, *step.notes))
+    def __init__(self, step: OneStep, style: Style, precision: Precision) -> None:
+        self.step, self.style, self.precision = step, style, precision
+        self.notes = dict.fromkeys(step.notes)
         self.nodes: dict[str, nir.NIRNode] = {}
         self.meanings: dict[str, NodeMeaning] = {}
         self.edges: dict[tuple[str, str], None] = {}
         self.made: dict[Any, list[str]] = {}
+        self.loops: dict[str, str] = {}  # recurrent weights, and the neurons that they belong to
         self.names: dict[Chain, tuple[str, str]] = {}  # where what arrives goes, and who sends
 
     def graph(self) -> Graph:
@@ -57,8 +59,10 @@ class _Assembly:
             full = self.name(f"output_{name}" if several else "output")
             self.nodes[full] = nir.Output({"output": np.array(shape, np.int64)})
             self.lead(sig, full)
+        for name in self.loops:
+            self.bias_out_of(name)
         self.tell()
-        meaning = Meaning(self.dt_s, self.meanings, self.precision)
+        meaning = Meaning(self.style.dt_s, self.meanings, self.precision)
         neurons = [name for name, node in self.nodes.items() if type(node).__name__ in NEURONS]
         inputs = [name for name, node in self.nodes.items() if isinstance(node, nir.Input)]
         order = find_order(self.nodes, self.edges, inputs=inputs, first=(), with_state=neurons, loops="neurons")
@@ -94,7 +98,7 @@ class _Assembly:
                 "both its spikes and its membrane potential are taken", where=f"module '{chain.path}'",
                 remedy="Return one of the two.",
             )  # fmt: skip
-        found = population(chain, shape, dt_s=self.dt_s, read="v" if read == {"v"} else "spikes")
+        found = population(chain, shape, replace(self.style, silent=read == {"v"}))
         base = chain.path or chain.kind.lower()
         name = self.add(base, found.neurons)
         entry, leaving = name, name
@@ -108,6 +112,7 @@ class _Assembly:
             loop = self.add(f"{base}.recurrent", found.loop)
             self.edges[leaving, loop] = None
             self.edges[loop, name] = None
+            self.loops[loop] = name
         self.names[chain] = (entry, leaving)
         self.notes |= dict.fromkeys(found.notes)
 
@@ -210,6 +215,23 @@ class _Assembly:
             return wanted
         return next(f"{wanted}_{k}" for k in range(1, len(self.nodes) + 2) if f"{wanted}_{k}" not in taken)
 
+    def bias_out_of(self, loop: str) -> None:
+        """Move the bias of recurrent weights to a layer in front, where the same constant arrives in every step.
+
+        Norse and SpikingJelly let nothing come round a loop in the first step, not even a bias.
+        """
+        node = self.nodes[loop]
+        if not np.any(getattr(node, "bias", 0)):
+            return
+        for pre, post in self.edges:
+            before, alone = self.nodes[pre], sum(source == pre for source, _ in self.edges) == 1
+            if post == self.loops[loop] and pre != loop and alone and type(before) is type(node):
+                before.bias = (before.bias.astype(np.float64) + node.bias).astype(before.bias.dtype)
+                node.bias = np.zeros_like(node.bias)
+                self.notes[f"the bias of '{loop}' is written into '{pre}': other tools apply it a step late"] = None
+                return
+        self.notes[f"node '{loop}' has a bias, which Norse and SpikingJelly leave out in the first step"] = None
+
     def tell(self) -> None:
         """Notes on what other readers of the file will not see."""
         for name, meaning in self.meanings.items():
@@ -223,7 +245,7 @@ class _Assembly:
                     "own, to v_reset in the step of the spike, and will see other spikes"
                 ] = None
         self.notes[
-            f"time constants are in seconds, for steps of {self.dt_s:g} s; other tools must be told the step"
+            f"time constants are in seconds, for steps of {self.style.dt_s:g} s; other tools must be told the step"
         ] = None
 
 

@@ -13,18 +13,19 @@ from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph
 from neurotrain_hw.interchange.meaning import Precision
 from neurotrain_hw.networks.tracing.assemble import assemble
+from neurotrain_hw.networks.tracing.neurons import Style
 from neurotrain_hw.networks.tracing.record import record
 from neurotrain_hw.networks.tracing.step import one_step
 
 
-def trace_graph(module: nn.Module, inputs: Mapping[str, torch.Tensor], *, dt_s: float, batched: bool) -> Graph:
-    """The network that `module(**inputs)` runs, as a graph of one step of `dt_s` seconds.
+def trace_graph(module: nn.Module, inputs: Mapping[str, torch.Tensor], style: Style, *, batched: bool) -> Graph:
+    """The network that `module(**inputs)` runs, as a graph of one step.
 
     `inputs`: by the names of forward's arguments, with a batch axis in front if `batched`; one step, or all steps of a
     loop over time. Raises UnsupportedError, naming the module, for what a graph cannot hold.
     """
-    if not dt_s > 0:
-        raise ValueRangeError(f"dt_s is {dt_s}", where="dt_s", need="seconds per step above 0")
+    if not style.dt_s > 0:
+        raise ValueRangeError(f"dt_s is {style.dt_s}", where="dt_s", need="seconds per step above 0")
     floats = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
     if floats - {torch.float32, torch.float64}:
         raise UnsupportedError(
@@ -39,7 +40,7 @@ def trace_graph(module: nn.Module, inputs: Mapping[str, torch.Tensor], *, dt_s: 
         for name, value in inputs.items()
     }
     trace = record(module, moved, _states(module, moved, device, dtype))
-    return assemble(one_step(trace, batched=batched), dt_s=dt_s, precision=precision)
+    return assemble(one_step(trace, batched=batched), style, precision)
 
 
 def first_argument(module: nn.Module) -> str:

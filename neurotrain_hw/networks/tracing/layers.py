@@ -58,8 +58,8 @@ def _weighted(layer: Layer, taken: Shape, where: str, norm: Layer | None) -> Mad
             raise UnsupportedError(
                 f"a Linear over the last axis of {taken}", where=where, need="one axis", remedy="Flatten before it."
             )
-        node = nir.Linear(weight) if offset is None else nir.Affine(weight, offset)
-        return Made(node, meaning, notes)
+        offset = np.zeros(weight.shape[0], weight.dtype) if offset is None else offset
+        return Made(nir.Affine(weight, offset), meaning, notes)  # Sinabs reads no Linear
     if getattr(module, "padding_mode", "zeros") != "zeros":
         raise UnsupportedError(f"pads with '{module.padding_mode}'", where=where, need="padding_mode 'zeros'")
     axes = 1 if layer.kind == "Conv1d" else 2

@@ -47,8 +47,19 @@ class Population:
     notes: tuple[str, ...] = field(default=())
 
 
-def population(chain: Chain, shape: Shape, *, dt_s: float, read: str = "spikes") -> Population:
-    """The nodes for a population of such a shape; `read` says whether its spikes or its membrane `v` are taken.
+@dataclass(frozen=True)
+class Style:
+    """How neurons are written: seconds per step; whether their membrane is read, not their spikes; whether a neuron
+    without a current is written as one with a current that keeps nothing, tau_syn = dt.
+    """
+
+    dt_s: float
+    silent: bool = False
+    cuba: bool = False
+
+
+def population(chain: Chain, shape: Shape, style: Style) -> Population:
+    """The nodes for a population of such a shape.
 
     Raises UnsupportedError, naming the module, for what NIR and its meaning cannot say.
     """
@@ -58,52 +69,52 @@ def population(chain: Chain, shape: Shape, *, dt_s: float, read: str = "spikes")
             f"snnTorch's {chain.kind} cannot be said in NIR", where=where, need=", ".join(_MAKERS),
         )  # fmt: skip
     _check(module, where)
-    if read == "v" and module.reset_mechanism != "none":
+    if style.silent and module.reset_mechanism != "none":
         raise UnsupportedError(
             "its membrane potential is taken as a signal, and a neuron of NIR that resets sends spikes", where=where,
             remedy="Return the spikes, or give it reset_mechanism='none', which makes it a leaky integrator.",
         )  # fmt: skip
-    made = _MAKERS[chain.kind](chain, shape, dt_s, where, read == "v")
+    made = _MAKERS[chain.kind](chain, shape, style, where)
     factor = getattr(module, "graded_spikes_factor", torch.tensor(1.0))
-    if read == "v" or bool(torch.all(factor.detach() == 1)):
+    if style.silent or bool(torch.all(factor.detach() == 1)):
         return made
     dtype = array(factor, where=where).dtype
     graded = Made(nir.Scale(per_neuron(factor, shape, where=f"{where}: graded_spikes_factor").astype(dtype)))
     return Population(made.neurons, made.before, made.loop, graded, made.notes)
 
 
-def _leaky(chain: Chain, shape: Shape, dt_s: float, where: str, silent: bool) -> Population:
+def _leaky(chain: Chain, shape: Shape, style: Style, where: str) -> Population:
     module = chain.module
     beta = per_neuron(module.beta.clamp(0, 1), shape, where=f"{where}: beta")
     ones = np.ones(shape)
-    node, notes = _membrane(module, beta, ones, shape, dt_s, where, silent)
+    node, notes = _membrane(module, beta, ones, shape, style, where)
     loop = _loop(module, chain.path, shape, where) if chain.kind == "RLeaky" else None
-    return Population(Made(node, _meaning(chain, silent)), loop=loop, notes=notes)
+    return Population(Made(node, _meaning(chain, style.silent)), loop=loop, notes=notes)
 
 
-def _lapicque(chain: Chain, shape: Shape, dt_s: float, where: str, silent: bool) -> Population:
+def _lapicque(chain: Chain, shape: Shape, style: Style, where: str) -> Population:
     """v' = v + dt/(R C) (R x - v): NIR's own equation, with tau = R C in units of its time_step."""
     module = chain.module
     with torch.no_grad():  # in its own precision and order
         decay = 1 - module.time_step / (module.R * module.C)
         gain = module.R * (1 / (module.R * module.C)) * module.time_step
     keep = per_neuron(decay, shape, where=f"{where}: R, C")
-    node, notes = _membrane(module, keep, per_neuron(gain, shape, where=where), shape, dt_s, where, silent)
-    return Population(Made(node, _meaning(chain, silent)), notes=notes)
+    node, notes = _membrane(module, keep, per_neuron(gain, shape, where=where), shape, style, where)
+    return Population(Made(node, _meaning(chain, style.silent)), notes=notes)
 
 
-def _synaptic(chain: Chain, shape: Shape, dt_s: float, where: str, silent: bool) -> Population:
+def _synaptic(chain: Chain, shape: Shape, style: Style, where: str) -> Population:
     module = chain.module
     alpha = per_neuron(module.alpha.clamp(0, 1), shape, where=f"{where}: alpha")
     beta = per_neuron(module.beta.clamp(0, 1), shape, where=f"{where}: beta")
-    node, notes = _cuba(module, alpha, beta, np.ones(shape), shape, dt_s, where, silent)
+    node, notes = _cuba(module, alpha, beta, np.ones(shape), shape, style, where)
     loop = _loop(module, chain.path, shape, where) if chain.kind == "RSynaptic" else None
     if chain.kind == "RSynaptic" and not module.reset_delay:
         notes += (f"{where}: reset_delay=False does nothing in snnTorch's RSynaptic; exported as what it does",)
-    return Population(Made(node, _meaning(chain, silent)), loop=loop, notes=notes)
+    return Population(Made(node, _meaning(chain, style.silent)), loop=loop, notes=notes)
 
 
-def _alpha(chain: Chain, shape: Shape, dt_s: float, where: str, silent: bool) -> Population:
+def _alpha(chain: Chain, shape: Shape, style: Style, where: str) -> Population:
     """Without a reset the two filters of Alpha, E' = a E + x and H' = b H - x, are one after the other:
     tau_alpha (E + H) is a CubaLIF of gain tau_alpha (a - b), one step later.
     """
@@ -117,22 +128,26 @@ def _alpha(chain: Chain, shape: Shape, dt_s: float, where: str, silent: bool) ->
         a, b = module.alpha.clamp(0, 1), module.beta.clamp(0, 1)
         gain = (torch.log(a) / (torch.log(b) - torch.log(a)) + 1) * (a - b)
     alpha, beta, drive = (per_neuron(p, shape, where=where) for p in (a, b, gain))
-    node, notes = _cuba(module, alpha, beta, drive, shape, dt_s, where, silent)
+    node, notes = _cuba(module, alpha, beta, drive, shape, style, where)
     notes += (f"{where}: Alpha is written as a delay of one step and a CubaLIF, which round otherwise than snnTorch",)
-    return Population(Made(node, _meaning(chain, silent)), Made(nir.Delay(np.full(shape, dt_s))), notes=notes)
+    return Population(
+        Made(node, _meaning(chain, style.silent)), Made(nir.Delay(np.full(shape, style.dt_s))), notes=notes
+    )
 
 
-_MAKERS: dict[str, Callable[[Chain, Shape, float, str, bool], Population]] = {
+_MAKERS: dict[str, Callable[[Chain, Shape, Style, str], Population]] = {
     "Leaky": _leaky, "RLeaky": _leaky, "Lapicque": _lapicque, "Synaptic": _synaptic, "RSynaptic": _synaptic,
     "Alpha": _alpha,
 }  # fmt: skip
 
 
 def _membrane(
-    module: Any, decay: FloatArray, gain: FloatArray, shape: Shape, dt_s: float, where: str, silent: bool
+    module: Any, decay: FloatArray, gain: FloatArray, shape: Shape, style: Style, where: str
 ) -> tuple[nir.NIRNode, tuple[str, ...]]:
     """I, IF, LI or LIF with v' = decay v + gain x."""
-    zeros = np.zeros(shape)
+    if style.cuba:
+        return _cuba(module, np.zeros(shape), decay, gain, shape, style, where)
+    zeros, dt_s, silent = np.zeros(shape), style.dt_s, style.silent
     ends = {} if silent else {"v_threshold": per_neuron(module.threshold, shape, where=where), "v_reset": zeros}
     if np.all(decay == 1):
         r = gain / dt_s
@@ -143,17 +158,16 @@ def _membrane(
 
 
 def _cuba(
-    module: Any, alpha: FloatArray, beta: FloatArray, gain: FloatArray, shape: Shape, dt_s: float, where: str,
-    silent: bool,
-) -> tuple[nir.NIRNode, tuple[str, ...]]:  # fmt: skip
+    module: Any, alpha: FloatArray, beta: FloatArray, gain: FloatArray, shape: Shape, style: Style, where: str
+) -> tuple[nir.NIRNode, tuple[str, ...]]:
     """CubaLI or CubaLIF with i' = alpha i + x, v' = beta v + gain i'."""
-    zeros = np.zeros(shape)
+    zeros, dt_s = np.zeros(shape), style.dt_s
     tau_syn, notes = _tau(alpha, dt_s, where)
     tau_mem, more = _tau(beta, dt_s, where)
     fields = {"tau_syn": tau_syn, "tau_mem": tau_mem, "r": gain * (tau_mem / dt_s), "v_leak": zeros}
     fields["w_in"] = tau_syn / dt_s
     notes = tuple(dict.fromkeys((*notes, *more)))
-    if silent:
+    if style.silent:
         return nir.CubaLI(**fields), notes
     threshold = per_neuron(module.threshold, shape, where=where)
     return nir.CubaLIF(**fields, v_threshold=threshold, v_reset=zeros), notes
@@ -204,6 +218,7 @@ def _check(module: Any, where: str) -> None:
         raise UnsupportedError(
             "lets only one neuron of the layer spike (inhibition=True)", where=where, need="inhibition=False"
         )
+    _check_reset(module, where)
     probe = torch.tensor([-1.0, 0.0, 1.0], device=module.threshold.device)
     with torch.no_grad():
         fired = module.spike_grad(probe)
@@ -217,3 +232,14 @@ def _check(module: Any, where: str) -> None:
         raise UnsupportedError(
             "has a threshold below 0 with a reset to 0", where=where, need="a threshold of 0 or more"
         )
+
+
+def _check_reset(module: Any, where: str) -> None:
+    """snnTorch keeps the reset in three places, of which the function chosen at construction is what runs."""
+    runs = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}[module.state_function.__name__]
+    told = (module.reset_mechanism, list(module.reset_dict)[int(module.reset_mechanism_val)])
+    if set(told) != {runs}:
+        raise UnsupportedError(
+            f"its reset_mechanism was changed to '{next(each for each in told if each != runs)}' after it was made, "
+            f"and snnTorch goes on with '{runs}'", where=where, remedy="Make the neuron anew with the one you want.",
+        )  # fmt: skip
