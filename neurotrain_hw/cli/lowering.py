@@ -46,12 +46,6 @@ BitsOption = Annotated[
         help="Bits of the weights, of all layers (8) or of one layer or connection (NAME=4), which may be repeated.",
     ),
 ]
-FitBitsOption = Annotated[
-    bool,
-    typer.Option(
-        "--fit-bits", help="Fewer bits, where they lose least, until the network fits the chip's memory or --budget."
-    ),
-]
 PerChannelOption = Annotated[
     bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
 ]

@@ -10,17 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from neurotrain_hw.chips import Chip
-from neurotrain_hw.compiler.calibrate import Calibration, calibrate
+from neurotrain_hw.compiler.calibrate import Calibration
 from neurotrain_hw.compiler.ideal import IdealNetwork, IdealSynapses
 from neurotrain_hw.compiler.integer_layer import integer_layer
-from neurotrain_hw.compiler.lower import CalibrationInputs, Lowered, lower
 from neurotrain_hw.compiler.mismatch import layer_mismatch
 from neurotrain_hw.compiler.settings import QuantisationSettings
 from neurotrain_hw.compiler.weight_format import allowed_bits
 from neurotrain_hw.errors import CapacityError, Shortage, ValueRangeError
-from neurotrain_hw.interchange import Graph
 from neurotrain_hw.memory.fill import fits
-from neurotrain_hw.memory.layout import Layout, layout_of
+from neurotrain_hw.memory.layout import Layout
 
 _FEWEST = 2  # signed weights need one bit beside the sign
 
@@ -93,34 +91,6 @@ def _give_back(
             return
         _, name, more = max(options)
         bits[name] = more
-
-
-def lower_to_fit(
-    lowered: Lowered,
-    graph: Graph,
-    chip: Chip,
-    *,
-    settings: QuantisationSettings,
-    steps: int,
-    chips: int | None,
-    weight_exp: int | None = None,
-    nearest: bool = False,
-    calibration: CalibrationInputs | None = None,
-    input_bits: int = 0,
-) -> Lowered:
-    """A graph that was lowered with the most bits, lowered again with those that fit; arguments as of `lower`.
-
-    Raises CapacityError where even the fewest bits do not fit.
-    """
-    run = None if calibration is None else calibrate(lowered.network, calibration)
-    found = mixed_bits(
-        lowered.network, layout_of(lowered.program), chip, settings, steps=steps, calibration=run, chips=chips
-    )  # fmt: skip
-    again = lower(
-        graph, chip, steps=steps, settings=replace(settings, bits=found.bits), weight_exp=weight_exp, nearest=nearest,
-        calibration=calibration, input_bits=input_bits, name=lowered.program.name,
-    )  # fmt: skip
-    return replace(again, program=replace(again.program, notes=(*again.program.notes, *found.notes)))
 
 
 def with_bits(layout: Layout, bits: Mapping[str, int]) -> Layout:

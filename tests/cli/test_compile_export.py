@@ -124,11 +124,11 @@ def test_fewer_bits_until_the_network_fits(tmp_path):
     told = ["compile", tmp_path / "x.nir", "--target", "loihi2", "--steps", 20, "--out", tmp_path / "x.nhw", "--json"]
     small = [*told, "--budget", "80B"]
     assert run(*small).exit_code == 1
-    document = json.loads(run(*small, "--fit-bits", "--quantise", "percentile:99.5").stdout)
+    document = json.loads(run(*small, "--mixed", "--quantise", "percentile:99.5").stdout)
     bits = [row["bits"] for row in document["layers"]]
     assert min(bits) < 8 and any("squared error of its weights" in note for note in document["notes"])
     assert load_program(tmp_path / "x.nhw").connections[0].num_weight_bits == bits[0]
-    refused = run(*told, "--budget", "20B", "--fit-bits")
+    refused = run(*told, "--budget", "20B", "--mixed")
     assert refused.exit_code == 1 and "fewest bits" in refused.stdout
 
 
