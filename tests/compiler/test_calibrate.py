@@ -148,3 +148,18 @@ def test_braille_float_networks(shared):
         network, x, y = braille(shared, kind)
         spikes = calibrate(network, x).sent["lif2"]
         assert np.mean(spikes.sum(1).argmax(1) == y) == pytest.approx(accuracy, abs=6e-5)
+
+
+def test_samples_in_parts_are_the_same_run(monkeypatch):
+    network = two_layers()
+    x = (np.random.default_rng(6).random((7, 12, 5)) < 0.4).astype(np.uint8)
+    whole = calibrate(network, x)
+    layer = integer_layer(network.layer("b"), network.onto("b"), LOIHI2, QuantisationSettings(bits=4), steps=12)
+    expected = layer_mismatch(layer, whole, LOIHI2)
+    monkeypatch.setattr("neurotrain_hw.compiler.calibrate._ELEMENTS", 100)
+    parts = calibrate(network, x)
+    for name in ("a", "b"):
+        assert np.array_equal(parts.sent[name], whole.sent[name])
+        assert np.array_equal(parts.peaks[name].membrane, whole.peaks[name].membrane)
+    found = layer_mismatch(layer, parts, LOIHI2)
+    assert np.allclose(found.wrong, expected.wrong, rtol=1e-12) and np.array_equal(found.rate, expected.rate)
