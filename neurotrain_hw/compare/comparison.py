@@ -76,6 +76,13 @@ def _check(lowered: Lowered, program: Program | None, recordings: Recordings) ->
                 f"recordings of {recordings.steps} steps", where=f"program '{one.name}'",
                 need=f"{one.sample_timing.sample_steps}", remedy="Compile it for as many steps, or cut the recordings.",
             )  # fmt: skip
+        spikes = any(c.pre == source.name and not c.num_message_bits for c in one.connections)
+        most = int(recordings.x.max())
+        if spikes and most > 1:
+            raise ValueRangeError(
+                f"recordings hold numbers up to {most}, and its input takes spikes", where=f"program '{one.name}'",
+                need="spikes", remedy=f"Compile it for numbers of {most.bit_length()} bits (input_bits, --input-bits).",
+            )  # fmt: skip
     if program is not None:
         mine, theirs = ({p.name: p.n for p in one.populations} for one in (lowered.program, program))
         if mine != theirs:
