@@ -80,7 +80,7 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--time-unit": time_unit, "--mixed": mixed or None,
+                "--mixed": mixed or None, "--time-unit": time_unit,
             }  # fmt: skip
             program = _netx(file, chip, steps, input_bits, [name for name, value in asked.items() if value is not None])
         else:
