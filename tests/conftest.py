@@ -7,8 +7,9 @@ three) turns such a skip into a failure.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -56,6 +57,30 @@ def lava_python() -> Path:
         return environment.lava_python()
     except LavaUnavailableError as error:
         _unavailable("lava", str(error))
+
+
+@pytest.fixture(scope="session")
+def _lava_server() -> Iterator[Callable[..., Any] | None]:
+    from lava_server import served
+
+    from neurotrain_hw.lava import environment
+
+    try:
+        python = environment.lava_python()
+    except LavaUnavailableError:
+        yield None  # what asks for `lava_python` is skipped
+        return
+    with served(python) as worker:
+        yield worker
+
+
+@pytest.fixture(scope="module")
+def quick_lava(_lava_server: Callable[..., Any] | None) -> Iterator[None]:
+    """Runs of Lava need not import it each time; what starts, ends and kills the worker is tested without this."""
+    with pytest.MonkeyPatch.context() as patch:
+        if _lava_server is not None:
+            patch.setattr("neurotrain_hw.lava.client._worker", _lava_server)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 CHIP_SIDE = (
-    "rules chips interchange reference memory compiler compare simulator lava energy audit program archive events errors "
-    "files doctor"
+    "rules chips interchange reference memory compiler compare simulator lava energy audit program archive events "
+    "errors files doctor"
 )
 
 IMPORT_ALL = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurotrain_hw.cli import output
+from neurotrain_hw.cli import lowering, output
 
 if TYPE_CHECKING:
     from neurotrain_hw.compare import Comparison
@@ -29,15 +29,16 @@ def compare(
     steps: Annotated[
         int | None, typer.Option("--steps", "-s", min=1, help="Steps of a sample; of recordings, all by default.")
     ] = None,
-    dialect: Annotated[str | None, typer.Option(help="How a file of another tool is meant, as in `compile`.")] = None,
-    dt: Annotated[float | None, typer.Option("--dt", help="Seconds per step, as in `compile`.")] = None,
-    reset: Annotated[str | None, typer.Option("--reset", help="How neurons reset, as in `compile`.")] = None,
-    weight_exp: Annotated[
-        int | None, typer.Option("--weight-exp", help="Shift of the weights, as in `compile`.")
-    ] = None,
-    nearest: Annotated[
-        bool, typer.Option("--nearest", help="Take the nearest neuron that the chip has where it lacks one.")
-    ] = False,
+    dialect: lowering.DialectOption = None,
+    dt: lowering.DtOption = None,
+    reset: lowering.ResetOption = None,
+    weight_exp: lowering.WeightExpOption = None,
+    quantise: lowering.QuantiseOption = None,
+    bits: lowering.BitsOption = None,
+    per_channel: lowering.PerChannelOption = False,
+    power_of_two: lowering.PowerOfTwoOption = False,
+    calibrate: lowering.CalibrateOption = None,
+    nearest: lowering.NearestOption = False,
     program: Annotated[
         Path | None, typer.Option("--program", help="A program compiled earlier, in place of the one compiled now.")
     ] = None,
@@ -102,8 +103,9 @@ def compare(
 
         chip = load_chip(target)
         lowered = lower(
-            graph, chip, steps=shown.steps, weight_exp=weight_exp, nearest=nearest, input_bits=_bits(shown),
-            name=file.stem,
+            graph, chip, steps=shown.steps, weight_exp=weight_exp, nearest=nearest, name=file.stem,
+            settings=lowering.quantisation(quantise, bits, per_channel, power_of_two),
+            calibration=lowering.calibration(calibrate, shown.steps), input_bits=_input_bits(shown),
         )  # fmt: skip
         other = None if program is None else load_program(program)
         source = _source(run, recorded, samples, shown.steps)
@@ -150,7 +152,7 @@ def _recordings(
     return Recordings(encode_rate(chosen.x, steps=steps, seed=EVALUATION_SEED if seed is None else seed), chosen.y)
 
 
-def _bits(shown: Recordings) -> int:
+def _input_bits(shown: Recordings) -> int:
     """Bits of the whole numbers that inputs carry; 0 for spikes."""
     most = int(shown.x.max())
     return 0 if most <= 1 else most.bit_length()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurotrain_hw.cli import memory, output
+from neurotrain_hw.cli import lowering, memory, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from neurotrain_hw.chips import Chip
     from neurotrain_hw.compiler import LayerRow
-    from neurotrain_hw.compiler.settings import Method
     from neurotrain_hw.memory import MemoryMap
     from neurotrain_hw.program import Program
 
@@ -25,51 +24,17 @@ def compile_(
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     steps: Annotated[int, typer.Option("--steps", "-s", help="Time steps of one sample.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            "--dialect",
-            help="How a file that was not written by neurotrain-hw is meant: nir, snntorch, norse, sinabs, rockpool, "
-            "spyx, spikingjelly or lava-dl.",
-        ),
-    ] = None,
-    dt: Annotated[
-        float | None, typer.Option("--dt", help="Seconds per step, for dialects whose files do not hold it, as nir.")
-    ] = None,
-    reset: Annotated[
-        str | None,
-        typer.Option("--reset", help="How neurons reset, where the dialect's own is wrong: zero, subtract..."),
-    ] = None,
-    weight_exp: Annotated[
-        int | None, typer.Option("--weight-exp", help="Shift of the weights (default: chosen for each layer).")
-    ] = None,
-    quantise: Annotated[
-        str | None,
-        typer.Option(
-            "--quantise",
-            help="How weights are scaled that training left as floats: max (default), percentile, mse, or spikes, the "
-            "scale with the fewest wrong spikes on the data of --calibrate.",
-        ),
-    ] = None,
-    bits: Annotated[
-        list[str] | None,
-        typer.Option("--bits", help="Bits of the weights, of all layers (8) or of one (NAME=4); may be repeated."),
-    ] = None,
-    per_channel: Annotated[
-        bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
-    ] = False,
-    power_of_two: Annotated[bool, typer.Option("--power-of-two", help="Scales that are powers of two.")] = False,
-    calibrate: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibrate",
-            help="Recordings (FILE.npz with x (samples, steps, ...)) to choose scales on; never those of a test.",
-        ),
-    ] = None,
-    nearest: Annotated[
-        bool,
-        typer.Option("--nearest", help="Where the chip lacks a neuron's reset, take the nearest that it has; noted."),
-    ] = False,
+    dialect: lowering.DialectOption = None,
+    dt: lowering.DtOption = None,
+    time_unit: lowering.TimeUnitOption = None,
+    reset: lowering.ResetOption = None,
+    weight_exp: lowering.WeightExpOption = None,
+    quantise: lowering.QuantiseOption = None,
+    bits: lowering.BitsOption = None,
+    per_channel: lowering.PerChannelOption = False,
+    power_of_two: lowering.PowerOfTwoOption = False,
+    calibrate: lowering.CalibrateOption = None,
+    nearest: lowering.NearestOption = False,
     input_bits: Annotated[
         int, typer.Option("--input-bits", min=0, max=24, help="Bits of the whole numbers that inputs carry; 0: spikes.")
     ] = 0,
@@ -97,7 +62,7 @@ def compile_(
         neurotrain-hw compile braille.nir -t loihi2 --steps 256 -o braille.nhw --quantise spikes --calibrate some.npz
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.compiler import QuantisationSettings, layer_rows, lower, place
+        from neurotrain_hw.compiler import layer_rows, lower, place
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
@@ -109,18 +74,15 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--input-bits": input_bits or None,
+                "--time-unit": time_unit,
             }  # fmt: skip
-            program = _netx(file, chip, steps, [name for name, value in asked.items() if value is not None])
+            program = _netx(file, chip, steps, input_bits, [name for name, value in asked.items() if value is not None])
         else:
-            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
-            settings = QuantisationSettings(
-                method=cast("Method", quantise or "max"), per_channel=per_channel, power_of_two=power_of_two,
-                bits=_bits(bits),
-            )  # fmt: skip
+            graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
+            settings = lowering.quantisation(quantise, bits, per_channel, power_of_two)
             lowered = lower(
                 graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
-                calibration=_calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
+                calibration=lowering.calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
             )  # fmt: skip
             program, read_as = lowered.program, graph.dialect
         program = place(_noted(program, budget), chip, chips=most)
@@ -140,7 +102,7 @@ def compile_(
             typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
 
 
-def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
+def _netx(file: Path, chip: Chip, steps: int, input_bits: int, asked: Sequence[str]) -> Program:
     """The program of a lava-dl network, which leaves nothing to choose."""
     from neurotrain_hw.compiler.netx import compile_netx
     from neurotrain_hw.errors import ValueRangeError
@@ -152,38 +114,7 @@ def _netx(file: Path, chip: Chip, steps: int, asked: Sequence[str]) -> Program:
         )
     if steps < 1:
         raise ValueRangeError(f"{steps} steps", where="--steps", need="1 or more")
-    return compile_netx(read_netx(file), chip, steps=steps, name=file.stem)
-
-
-def _bits(given: list[str] | None) -> int | dict[str, int] | None:
-    """One number for all layers, or a table by the names of layers or connections."""
-    from neurotrain_hw.errors import ValueRangeError
-
-    if not given:
-        return None
-    table: dict[str, int] = {}
-    for text in given:
-        name, sign, value = text.rpartition("=")
-        if not value.isdecimal() or (not sign and len(given) > 1):
-            raise ValueRangeError(f"'{text}'", where="--bits", need="a number, or NAME=NUMBER, each with --bits")
-        if not sign:
-            return int(value)
-        table[name] = int(value)
-    return table
-
-
-def _calibration(path: Path | None, steps: int) -> Any:
-    from neurotrain_hw.data.recordings import read_recordings
-    from neurotrain_hw.errors import ValueRangeError
-
-    if path is None:
-        return None
-    found = read_recordings(path)
-    if found.steps != steps:
-        raise ValueRangeError(
-            f"recordings of {found.steps} steps", where=str(path), need=f"{steps} steps, as --steps says"
-        )
-    return found.x
+    return compile_netx(read_netx(file), chip, steps=steps, input_message_bits=input_bits, name=file.stem)
 
 
 def _noted(program: Program, budget: str | None) -> Program:

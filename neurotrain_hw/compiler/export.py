@@ -26,7 +26,8 @@ def export_program(program: Program, out: str | Path, *, format: str) -> tuple[s
         arguments = f", {found.arguments}" if found.arguments else ""
         notes = [f"in lava-dl: netx.hdf5.Network(net_config='{out.name}'{arguments})"]
         if found.reset_interval is not None:
-            notes.append(f"back here: neurotrain-hw compile {out.name} --steps {found.reset_interval}")
+            bits = f" --input-bits {found.input_message_bits}" if found.input_message_bits else ""
+            notes.append(f"back here: neurotrain-hw compile {out.name} --steps {found.reset_interval}{bits}")
         return (*notes, "names, placement and scales are not in the file: netx has no place for them")
     if format == "lava":
         arrays = write_script(program, out)

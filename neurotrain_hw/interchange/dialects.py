@@ -21,6 +21,9 @@ from neurotrain_hw.interchange.signs import misfit, step_told
 SNNTORCH_DT_S = 1e-4  # snntorch/export_nir.py and import_nir.py write and read this step and no other
 LAVA_DT_S = 1e-4  # NIR's lava_to_nir.py
 
+LONG_S = 0.5
+"""Time constants that are all this long or longer are perhaps milliseconds; those of networks are far shorter."""
+
 _TIMES = ("tau", "tau_syn", "tau_mem")
 _LITERAL = NodeMeaning("zero", "euler")
 _LEAKY = NodeMeaning("none", "euler")
@@ -116,8 +119,32 @@ def read_in(
                 remedy="Give the dialect that it was written in, or nir for the equations as they stand.",
             )  # fmt: skip
         _check_step(name, node, nodes[name], step, where)
+    shortest = min((float(tau.min()) for tau in _time_constants(graph)), default=0.0)
+    if shortest >= LONG_S and _any_unit(rules):
+        notes.append(
+            f"every time constant is {shortest:.4g} s or longer: if the file counts milliseconds, as hxtorch does, "
+            "give time_unit='ms' (on the command line --time-unit ms)"
+        )
     told = {name: meaning for name, meaning in nodes.items() if meaning != NodeMeaning()}
     return graph, Meaning(step, told, rules.precision, rules.loops), tuple(notes)
+
+
+def in_milliseconds(graph: nir.NIRGraph, dialect: str, *, where: str) -> nir.NIRGraph:
+    """The graph of a file whose times count milliseconds, in seconds: time constants, delays, and the r of I and IF.
+
+    ValueRangeError for a dialect whose framework fixes the unit.
+    """
+    check_name(dialect)
+    rules = DIALECTS[dialect]
+    if not _any_unit(rules):
+        raise ValueRangeError(f"files of the dialect {dialect} have a unit of time of their own", where=where,
+                              remedy="Give no --time-unit, or the dialect nir.")  # fmt: skip
+    graph = _in_seconds(graph, 1e-3)
+    nodes = {
+        name: replace(node, r=node.r * 1e3) if isinstance(node, nir.I | nir.IF) else node  # v' = r x, per millisecond
+        for name, node in graph.nodes.items()
+    }
+    return nir.NIRGraph(nodes, list(graph.edges), metadata=dict(graph.metadata), type_check=False)
 
 
 def check_name(dialect: str) -> None:
@@ -186,8 +213,17 @@ def _in_seconds(graph: nir.NIRGraph, unit: float) -> nir.NIRGraph:
 
 def _all_below(graph: nir.NIRGraph, step: float) -> bool:
     """Whether there are time constants, all shorter than a step."""
-    found = [getattr(node, key) for node in graph.nodes.values() for key in _TIMES if hasattr(node, key)]
+    found = _time_constants(graph)
     return bool(found) and all(np.all(values < step) for values in found)
+
+
+def _any_unit(rules: Dialect) -> bool:
+    """Whether neither the dialect nor its files say what times count."""
+    return rules.times == "seconds" and rules.step_s is None and not rules.told
+
+
+def _time_constants(graph: nir.NIRGraph) -> list[Any]:
+    return [getattr(node, key) for node in graph.nodes.values() for key in _TIMES if hasattr(node, key)]
 
 
 def _past_loops(graph: nir.NIRGraph, notes: list[str]) -> nir.NIRGraph:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -12,13 +13,15 @@ import numpy as np
 from neurotrain_hw.errors import FormatError, NeurotrainError, UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.files import replacing
 from neurotrain_hw.interchange.decode import Decoded, decode
-from neurotrain_hw.interchange.dialects import DIALECTS, check_name, read_in
+from neurotrain_hw.interchange.dialects import DIALECTS, check_name, in_milliseconds, read_in
 from neurotrain_hw.interchange.graph import Graph
 from neurotrain_hw.interchange.hdf5 import Limits, read_tree
 from neurotrain_hw.interchange.meaning import Reset
 from neurotrain_hw.interchange.meaning_text import METADATA_KEY, digest, from_text, to_text
 from neurotrain_hw.interchange.signs import detect
 from neurotrain_hw.interchange.strict import strict_node
+
+TIME_UNITS = ("s", "ms")
 
 
 def write_nir(path: str | Path, graph: Graph) -> None:
@@ -46,29 +49,42 @@ def read_nir(
     dialect: str | None = None,
     dt_s: float | None = None,
     reset: str | None = None,
+    time_unit: str | None = None,
     limits: Limits | None = None,
 ) -> Graph:
     """Read a NIR file, which need not be trusted; subgraphs are flattened, times become seconds.
 
     The meaning comes from our metadata where the file has them and they fit it; else from `dialect` (see
     docs/reference/nir-primitives-and-dialects.md; some need the step `dt_s` in seconds), or from a dialect that the
-    file shows. `reset` says how neurons reset where NIR does not and the dialect's default is wrong. `Graph.notes` says
-    what was done and what was put right. A dialect that is given goes before the metadata. Raises FormatError (file,
-    node, field, expected) for a malformed file, UnsupportedError where the file does not say how it is meant,
-    DataUnavailableError where there is no file.
+    file shows. `reset` says how neurons reset where NIR does not and the dialect's default is wrong. `time_unit`: what
+    the file's times count, "s" as most write, or "ms". `Graph.notes` says what was done and what was put right. A
+    dialect that is given goes before the metadata.
+    Raises FormatError (file, node, field, expected) for a malformed file, UnsupportedError where the file does not say
+    how it is meant, DataUnavailableError where there is no file.
     """
     path = Path(path)
     if dialect is not None:
         check_name(dialect)
     if reset is not None and reset not in get_args(Reset):
         raise UnknownNameError("reset", reset, get_args(Reset))
+    if time_unit not in (None, *TIME_UNITS):
+        raise UnknownNameError("unit of time", str(time_unit), TIME_UNITS)
     tree = read_tree(path, limits=limits)
     found = decode(tree, where=str(path))
     text = found.graph.metadata.get(METADATA_KEY)
     if dialect is not None:
         aside = ", and the file's own meaning set aside" if text is not None else ""
         note = f"read in the dialect {dialect}, as asked{aside}"
+        if time_unit == "ms":
+            milliseconds = in_milliseconds(found.graph, dialect, where=str(path))
+            found, note = replace(found, graph=milliseconds), f"{note}; times count milliseconds, as asked"
         return _in_dialect(found, dialect, (note,), dt_s, reset, path)
+    if time_unit == "ms":
+        raise ValueRangeError(
+            "a unit of time without a dialect",
+            where=str(path),
+            remedy="Give the dialect, too; nir takes the equations.",
+        )
     if text is None:
         return _detected(found, (), dt_s, reset, path)
     if not isinstance(text, str):

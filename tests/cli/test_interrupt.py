@@ -13,6 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
+from neurotrain_hw.cli import app
 
 SMALL = """
 summary = "small"
@@ -41,7 +44,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_training_goes_on_to_the_same_bits(model: Path, tmp_path: Path) -> None:
     command = ["train", "--model", str(model), "--epochs", "2", "--out"]
-    assert _Program(tmp_path, *command, tmp_path / "whole").end() == 0
+    assert CliRunner().invoke(app, [*command, str(tmp_path / "whole")]).exit_code == 0
     cut = _Program(tmp_path, *command, tmp_path / "cut")
     cut.wait_for(lambda: "epoch 1/2" in cut.said())
     cut.interrupt(signal.SIGINT)
@@ -49,9 +52,9 @@ def test_training_goes_on_to_the_same_bits(model: Path, tmp_path: Path) -> None:
     assert "Traceback" not in cut.said()
     assert "nothing half-written was left behind. The same command goes on after the last whole epoch" in cut.said()
     assert _files(tmp_path / "cut") == ["checkpoint.npz"]
-    again = _Program(tmp_path, *command, tmp_path / "cut")
-    assert again.end() == 0
-    assert "epoch 1/2" not in again.said()
+    again = CliRunner().invoke(app, [*command, str(tmp_path / "cut")])
+    assert again.exit_code == 0
+    assert "epoch 1/2" not in again.output
     assert _files(tmp_path / "cut") == ["model.nir", "run.json", "weights.npz"]
     runs = [json.loads((tmp_path / name / "run.json").read_text()) for name in ("whole", "cut")]
     assert runs[0]["accuracy"] == runs[1]["accuracy"]
@@ -71,9 +74,9 @@ def test_learning_on_the_chip_goes_on(tmp_path: Path) -> None:
     assert "nothing half-written was left behind. The same command goes on where this one stopped" in cut.said()
     assert "lesson.json" in _files(tmp_path / "cut")
     assert "learn.json" not in _files(tmp_path / "cut")
-    again = _Program(tmp_path, *command, tmp_path / "cut")
-    assert again.end() == 0
-    assert "epoch 1/3" not in again.said()
+    again = CliRunner().invoke(app, [*command, str(tmp_path / "cut")])
+    assert again.exit_code == 0
+    assert "epoch 1/3" not in again.output
     assert _files(tmp_path / "cut") == ["chip-seed0.json", "learn.json", "learned-seed0.nhw", "settings.json"]
 
 
@@ -88,6 +91,7 @@ def test_the_demo_ends_with_all_its_processes(tmp_path: Path) -> None:
     demo.has_left_nobody()
 
 
+@pytest.mark.slow  # it starts the demo, as the one above; that workers end with their parent is tests/demo's
 def test_no_process_outlives_a_killed_demo(tmp_path: Path) -> None:
     demo = _Program(tmp_path, "demo", "--seeds", "1", "--no-lava", "--out", tmp_path / "demo")
     demo.wait_for(lambda: (tmp_path / "demo/train").is_dir())  # the other processes are at work

@@ -65,6 +65,7 @@ def test_energy_of_a_chip_without_figures_is_unknown(trip: tuple[Path, list[str]
     assert all(e["total_pj"] is None and e["known_pj"] is None and e["missing"] for e in own)
 
 
+@pytest.mark.slow  # tests/report/test_browser.py draws every plot
 def test_the_report_opens_in_a_browser_with_every_plot(
     trip: tuple[Path, list[str], dict], chromium: Path, tmp_path: Path
 ) -> None:

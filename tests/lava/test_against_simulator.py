@@ -14,6 +14,8 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
 from neurotrain_hw.simulator import simulate
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS = 60
 RULES_2F = ("2^-2*x1*y0 - 2^-2*y1*x0", "2^-3*x0*y1*w - 2^-2*x1*y0 + 2^-4*u1*t", "u0*x1*y2 - 3*u0*sgn(w+4)*y1 + x0*y0")
 RULES_3F = ("2^-4*u0*x1*y1 - 2^-4*u0*x1*y2", "2^-2*x0*y1 - 2^-2*x0*y2 + 2^-5*y0*x2*x1")

@@ -10,6 +10,7 @@ import pytest
 from neurotrain_hw import lava
 from neurotrain_hw.simulator import load_case, simulate
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
 CASES = [
     "lif_perneuron_0009", "lifreset_two_0102", "conv_stack_0405", "learn2f_random_0507", "learn2f_weightdep_0514",
     "learn3f_delay_0603",

@@ -17,6 +17,8 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import PARAMETERS, STATES, Connection, Population, PopulationKind, Program
 from neurotrain_hw.simulator.run import Run
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS, N = 60, 12
 RESONATORS = ("rf", "rf_iz", "rf_zero")
 SHARED = {

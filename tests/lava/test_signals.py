@@ -16,6 +16,8 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
 from neurotrain_hw.simulator import simulate
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS = 60
 RULE = "2^-5*u0*x1*y1 - 2^-5*u0*x1*y2 + 2^-6*u0*x1*y3"
 LIF = {"du": 4095, "bias_mant": 40, "bias_exp": 3}

@@ -17,6 +17,8 @@ from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Population, Program
 from neurotrain_hw.program.synapses import Convolution, PackedWeights, SparseWeights
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS = 20
 SIGNS = {
     "mixed": ((-300, 300), (1, 2, 3, 6, 8)),

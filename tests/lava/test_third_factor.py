@@ -17,6 +17,8 @@ from neurotrain_hw import lava
 from neurotrain_hw.events import EventStream
 from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS = 150
 RULE = "2^-5*u0*x1*y1 - 2^-5*u0*x1*y2"
 SEED, TAU, IMPULSE = 7, 9, 20

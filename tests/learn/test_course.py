@@ -80,14 +80,14 @@ def test_interrupted_it_goes_on_with_the_same_bits(
 
 def test_seeds_and_a_twin_are_added_to_what_there_is(few: Splits, tmp_path: Path) -> None:
     first = replace(SMALL, epochs=1, control=False)
-    learn(first, tmp_path, data=few)
+    learn(first, tmp_path, jobs=1, data=few)
     told: list[str] = []
-    document = learn(replace(first, seeds=2, twin=True), tmp_path, data=few, told=Told(say=told.append))
+    document = learn(replace(first, seeds=2, twin=True), tmp_path, jobs=1, data=few, told=Told(say=told.append))
     assert not any(line.startswith("on chip, seed 0") for line in told)
     assert [one["seed"] for one in document["lessons"]["chip"]] == [0, 1]
     assert {one["rate"] for one in document["lessons"]["twin"]} <= set(lessons.TWIN_RATES)
     assert document["results"]["chip"]["half_width"] > 0
-    assert learn(first, tmp_path, data=few) == document
+    assert learn(first, tmp_path, jobs=1, data=few) == document
 
 
 def test_what_is_not_its_own_is_left_alone(few: Splits, tmp_path: Path) -> None:

@@ -552,8 +552,8 @@ def test_a_program_of_too_many_parts_is_refused_before_it_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_thousand_mutated_files_are_refused_or_valid(tmp_path: Path) -> None:
-    assert _fuzz(tmp_path, 1000, seed=0) > 10
+def test_three_hundred_mutated_files_are_refused_or_valid(tmp_path: Path) -> None:
+    assert _fuzz(tmp_path, 300, seed=0) > 3
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from reference import Reference
 from neurotrain_hw import lava
 from neurotrain_hw.simulator import simulate
 
+pytestmark = pytest.mark.usefixtures("quick_lava")
+
 STEPS = 25
 TOGETHER = 10
 

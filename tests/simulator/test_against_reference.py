@@ -22,7 +22,7 @@ STEERED = tuple(f"{name}.y{k}" for name in ("h2", "h3", "h4", "out") for k in (1
 NAMES = ("h1.spikes", "h1.u", "h1.v", "h2.spikes", "h2.u", "h2.v", "out.spikes", "out.v", *STEERED)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(networks())
 def test_networks_of_every_kind_agree(network: Network) -> None:
     expect_agreement(network)
