@@ -29,9 +29,9 @@ import lava
 lava.__path__.append(source + "/lava")
 text = open(source + "/lava/lib/dl/slayer/neuron/rf.py").read()
 wanted = [node for node in ast.parse(text).body if getattr(node, "name", "") == "neuron_params"]
-for name in ("lava.lib.dl.netx.sequential_modules", "lava.lib.dl.slayer", "lava.lib.dl.slayer.neuron", "lava.lib.dl.slayer.neuron.rf"):
-    sys.modules[name] = types.ModuleType(name)
-module = sys.modules[name]
+for name in ("netx.sequential_modules", "slayer", "slayer.neuron", "slayer.neuron.rf"):
+    sys.modules["lava.lib.dl." + name] = types.ModuleType(name)
+module = sys.modules["lava.lib.dl.slayer.neuron.rf"]
 module.np = np
 exec(compile(ast.Module(wanted, []), "rf.py", "exec"), module.__dict__)
 from lava.lib.dl.netx import hdf5
