@@ -138,3 +138,32 @@ class StllrSettings(OnlineSettings):
     alpha_post: float = -1.0
     alpha_pre: float = 1.0
     feedback: Literal["symmetric", "random"] = "symmetric"
+
+
+@dataclass(frozen=True)
+class TracePropagationSettings(OnlineSettings):
+    """Trace Propagation: `trace_decay` of the student's and the target's traces."""
+
+    trace_decay: float = 0.98
+
+
+@dataclass(frozen=True)
+class PerturbationSettings(OnlineSettings):
+    """Perturbed currents or weights: noise of standard deviation `sigma`; `draws` of it per batch (weights alone)."""
+
+    sigma: float = 0.05
+    draws: int = 8
+
+
+@dataclass(frozen=True)
+class UnsupervisedSettings(TraceSettings):
+    """Hidden layers without a teacher: strength `amplitude` of their change beside the readout's.
+
+    `post_decay`: of the post traces, None for beta. `depression`: of pre after post, beside potentiation 1 (STDP).
+    """
+
+    optimiser: Optimiser = "sgd"
+    learning_rate: float = 0.05
+    amplitude: float = 0.01
+    post_decay: float | None = None
+    depression: float = 1.05

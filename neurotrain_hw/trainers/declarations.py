@@ -18,11 +18,14 @@ from neurotrain_hw.trainers.constants import (
     Loss,
     OnlineSettings,
     OstlSettings,
+    PerturbationSettings,
     RtrlSettings,
     RuleSettings,
     StllrSettings,
     TbpttSettings,
+    TracePropagationSettings,
     TraceSettings,
+    UnsupervisedSettings,
 )
 
 PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "spike-mse")
@@ -37,6 +40,7 @@ class Declaration:
     `home`: module in this package and function that makes its trainer. `memory`: whether what it keeps grows with the
     steps of a sample, is bounded by a window, or is local in time. `deep`: whether more than one hidden layer can be
     trained. `words`: bound on words per sample, None for none (the words are those of RTRL's derivatives).
+    `samples` in a batch and `hidden` layers: at least.
     """
 
     home: tuple[str, str]
@@ -45,13 +49,17 @@ class Declaration:
     losses: tuple[Loss, ...] = PER_STEP
     deep: bool = True
     words: int | None = None
+    samples: int = 1
+    hidden: int = 0
 
 
 DECLARATIONS: Mapping[str, Declaration] = {
+    "bcm": Declaration(("unsupervised", "bcm"), UnsupervisedSettings()),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings()),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings()),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings()),
+    "ell": Declaration(("ell", "trainer"), TraceSettings()),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings()),
     "eprop-adaptive": Declaration(
         ("eprop", "trainer"), EpropSettings(feedback="adaptive", feedback_decay=1e-3), losses=MEMBRANE, deep=False
@@ -62,15 +70,23 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "eprop-random": Declaration(("eprop", "trainer"), EpropSettings(feedback="random"), losses=MEMBRANE),
     "es-d-rtrl": Declaration(("es_d_rtrl", "trainer"), EsdRtrlSettings()),
     "etlp": Declaration(("etlp", "trainer"), EtlpSettings()),
+    "evolution-strategies": Declaration(("weight_perturbation", "evolution"), PerturbationSettings()),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), losses=PER_STEP),
+    "hebb": Declaration(("unsupervised", "hebb"), UnsupervisedSettings()),
+    "node-perturbation": Declaration(("node_perturbation", "trainer"), PerturbationSettings()),
+    "oja": Declaration(("unsupervised", "oja"), UnsupervisedSettings()),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings()),
     "osttp": Declaration(("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse")),
     "ottt": Declaration(("ottt", "trainer"), TraceSettings()),
+    "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings()),
+    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings()),
     "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), words=10_000_000),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), losses=MEMBRANE),
     "stsf": Declaration(("stsf", "trainer"), OnlineSettings(loss="spike-mse"), losses=("spike-mse",)),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), "window"),
+    "trace-propagation": Declaration(("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1),
+    "weight-perturbation": Declaration(("weight_perturbation", "trainer"), PerturbationSettings()),
 }
 
 
@@ -112,6 +128,16 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         raise UnsupportedError(
             f"the model has {hidden} hidden layers; its readout's filter or feedback reaches only the last",
             where=f"{rule} on {spec.name}", need="one hidden layer", remedy="Train with eprop, or a smaller model.",
+        )  # fmt: skip
+    if hidden < declared.hidden:
+        raise UnsupportedError(
+            "the model has no hidden layer, and this rule is about nothing else", where=f"{rule} on {spec.name}",
+            need=f"{declared.hidden} hidden layer", remedy="Take another model: `neurotrain-hw models list`.",
+        )  # fmt: skip
+    if constants.batch < declared.samples:
+        raise ValueRangeError(
+            "it compares the samples of a batch with each other", where=f"{rule}: batch",
+            need=f"at least {declared.samples}", limit=constants.batch,
         )  # fmt: skip
     words = spec.synapses * sum(spec.sizes[1:]) * constants.batch
     if declared.words is not None and words > declared.words:

@@ -40,8 +40,15 @@ def at_step(
     kind: Loss, v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, gain: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A per-step loss summed over samples, and its derivative (N, n) by v, or by the spikes for spike-mse."""
+    loss = per_sample(kind, v, fired, target, gain).sum()
     if kind == "membrane-ce":
-        log_share = functional.log_softmax(gain * v, dim=1)
-        return -(log_share * target).sum(), gain * (log_share.exp() - target)
+        return loss, gain * (functional.softmax(gain * v, dim=1) - target)
+    return loss, fired - target if kind == "spike-mse" else gain * (gain * v - target)
+
+
+def per_sample(kind: Loss, v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, gain: float) -> torch.Tensor:
+    """A per-step loss of every sample, (N,)."""
+    if kind == "membrane-ce":
+        return -(functional.log_softmax(gain * v, dim=1) * target).sum(dim=1)
     difference = fired - target if kind == "spike-mse" else gain * v - target
-    return difference.square().sum() / 2, difference if kind == "spike-mse" else gain * difference
+    return difference.square().sum(dim=1) / 2

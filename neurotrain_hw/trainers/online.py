@@ -71,7 +71,8 @@ class Regime:
 class Online(ABC):
     """The state of a rule between two steps of a batch: all that it ever keeps.
 
-    `gradients`: per layer, per matrix (input, recurrent), summed over samples and steps so far, as is `loss`.
+    `gradients`: per layer, per matrix (input, recurrent), summed over samples and steps so far, as are `loss` and
+    `own`, the gradients of what the rule learns besides the weights, by name.
     """
 
     def __init__(self, cells: Sequence[Cell], labels: torch.Tensor, regime: Regime) -> None:
@@ -80,6 +81,7 @@ class Online(ABC):
         self.target = functional.one_hot(labels, len(self.cells[-1].weight)).to(first.dtype)
         self.states = [cell.rest(samples) for cell in self.cells]
         self.gradients = [[torch.zeros_like(matrix) for matrix in cell.matrices] for cell in self.cells]
+        self.own: dict[str, torch.Tensor] = {}
         self.loss = first.new_zeros(())
         self.steps_done = 0
         self._psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
@@ -94,7 +96,7 @@ class Online(ABC):
     def go_on_with(self, cells: Sequence[Cell]) -> None:
         """Take new weights, and start the gradients anew."""
         self.cells = list(cells)
-        for gradient in (gradient for layer in self.gradients for gradient in layer):
+        for gradient in (*(gradient for layer in self.gradients for gradient in layer), *self.own.values()):
             gradient.zero_()
 
     def _step(self, pre: torch.Tensor) -> None:

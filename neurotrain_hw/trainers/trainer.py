@@ -129,11 +129,13 @@ class OnlineTrainer(Trainer):
         return random_feedback(sizes[1:-1], sizes[-1], scale=scale, seed=seed, like=weight)
 
     def spread(self, gradients: list[torch.Tensor]) -> None:
-        """Give gradients to parameters of the rule's own; those of the network have theirs."""
+        """Give parameters of the rule's own gradients made from those of the network."""
 
     def _apply(self, learner: Online, shown: int, batch: Batch) -> None:
         gradients = [gradient / shown for layer in learner.gradients for gradient in layer]
         for parameter, gradient in zip(self.shadow(), gradients, strict=True):
             parameter.grad = gradient
+        for name, own in learner.own.items():
+            self.parameters[name].grad = own / shown
         self.spread(gradients)
         batch.update()

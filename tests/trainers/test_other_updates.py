@@ -172,6 +172,13 @@ def test_filtered_eprop_with_random_feedback_filters_by_the_readouts_decay() -> 
     np.testing.assert_allclose(found, wanted / (len(spikes) * len(labels)), rtol=1e-9, atol=1e-13)
 
 
+def test_the_control_teaches_the_readout_alone_and_as_eprop_does() -> None:
+    net, (spikes, labels) = network(), batch((3,))
+    wanted, _ = learn(net, "eprop", spikes, labels)
+    found, _ = learn(net, "readout-only", spikes, labels)
+    assert torch.equal(found[-1][0], wanted[-1][0]) and not found[0][0].any() and wanted[0][0].any()
+
+
 def test_rtrl_says_when_a_network_is_too_large() -> None:
     net = build(load_model("digits-fc"), seed=0)
     with pytest.raises(UnsupportedError, match="words"):

@@ -162,7 +162,7 @@ def test_rule_is_its_published_equation(rule: str, changed: dict) -> None:
         np.testing.assert_allclose(module.weight.grad.numpy(), one, rtol=1e-9, atol=1e-13)
 
 
-ONLINE = sorted({rule for rule, _ in CASES} | {"rtrl"})
+ONLINE = sorted({rule for rule, _ in CASES} | {"ell", "node-perturbation", "oja", "rtrl", "trace-propagation"})
 
 
 @pytest.mark.parametrize("rule", ONLINE)

@@ -1,0 +1,83 @@
+"""Trace Propagation: a second pass carries the label upward, and every layer learns to tell samples apart as it does.
+
+Student: the network on its input. Target: the same neurons and weights on the label, through a learned matrix S into
+the first hidden layer. Traces eps = decay * eps + s of the student's spikes, eps~ of the target's; eps~_0 of the label.
+Per hidden layer and step, over the samples b, b' of a batch:
+
+    z[b,b'] = eps_l[b] . eps~_l[b'],   y[b,b'] = softmax_b'(-|eps~_{l-1}[b] - eps~_{l-1}[b']|)
+    E_l = mean_b -sum_b' y log softmax(z),   gradient of E_l through psi of both passes in this step alone
+
+The output layer learns from its own error times eps. A batch needs two samples at least. (Pes et al., Traces
+Propagation, 2025, arXiv:2509.13053; equations 1 and 11 to 18 as NeuroTrain's tp_trainer.py names them, not from the
+text. The paper's output is an integrator; this is the network's own.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.trainers.constants import TracePropagationSettings
+from neurotrain_hw.trainers.online import Online, Step
+from neurotrain_hw.trainers.trainer import OnlineTrainer, Setting
+
+
+def trainer(network: SpikingNetwork, constants: TracePropagationSettings, seed: int) -> OnlineTrainer:
+    """Trace Propagation on a network."""
+    return TracePropagation(network, constants, seed)
+
+
+class TracePropagation(OnlineTrainer):
+    """Learns S (n_first, classes), too."""
+
+    def __init__(self, network: SpikingNetwork, constants: TracePropagationSettings, seed: int) -> None:
+        super().__init__(
+            network, constants, lambda setting: TwoPasses(setting, constants, self.parameters["projection"])
+        )
+        # as torch's kaiming_normal: standard deviation sqrt(2 / classes)
+        drawn = self.random_feedback(seed, scale=(2 / network.spec.sizes[-1]) ** 0.5)
+        self.parameters["projection"] = torch.nn.Parameter(drawn[0])
+
+
+class TwoPasses(Online):
+    """Both passes between two steps of a batch."""
+
+    def __init__(self, setting: Setting, constants: TracePropagationSettings, projection: torch.Tensor) -> None:
+        super().__init__(*setting.common)
+        self._decay, self._projection = constants.trace_decay, projection
+        hidden = self.states[:-1]
+        self._target_states = list(hidden)
+        self._student_traces = [torch.zeros_like(state.v) for state in hidden]
+        self._target_traces = [torch.zeros_like(self.target), *(torch.zeros_like(state.v) for state in hidden)]
+        self.own["projection"] = torch.zeros_like(projection)
+
+    def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
+        self._target_traces[0].mul_(self._decay).add_(self.target)
+        label = self.target
+        for k, step in enumerate(steps[:-1]):
+            cell = self.cells[k] if k else replace(self.cells[0], weight=self._projection)
+            before = self._target_states[k]
+            after = cell.step(before, label)
+            self._target_states[k] = after
+            self._student_traces[k].mul_(self._decay).add_(step.after.fired)
+            self._target_traces[k + 1].mul_(self._decay).add_(after.fired)
+            if learning:
+                from_student, from_target = self._contrast(k)
+                moved = (from_target * cell.psi(cell.distance(after.v, before.a))).T @ label
+                self.gradients[k][0] += (from_student * step.psi).T @ step.pre
+                if k:
+                    self.gradients[k][0] += moved
+                else:
+                    self.own["projection"] += moved
+            label = after.fired
+        if learning:
+            self.gradients[-1][0] += (error * steps[-1].slope).T @ self._student_traces[-1]
+
+    def _contrast(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The derivative of N * E_k by the student's and the target's traces."""
+        student, target, below = self._student_traces[k], self._target_traces[k + 1], self._target_traces[k]
+        wanted = torch.softmax(-torch.cdist(below, below, compute_mode="donot_use_mm_for_euclid_dist"), dim=1)
+        by_similarity = torch.softmax(student @ target.T, dim=1) - wanted
+        return by_similarity @ target, by_similarity.T @ student
