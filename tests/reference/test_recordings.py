@@ -344,9 +344,13 @@ def test_output_counts_of_the_cnn_on_100_recordings(shared, mode, right, rounded
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "right", "rounded"), [("zero", 979, 0), ("multi", 988, 0), ("sub", 974, 0)])
+@pytest.mark.parametrize(("mode", "right", "rounded"), [("zero", 979, 0), ("multi", 988, 64), ("sub", 974, 0)])
 def test_output_counts_of_the_cnn_on_1000_recordings(shared, mode, right, rounded):
-    """Recordings of training's data, for which the README states .979, .988 and .974."""
+    """Recordings of training's data, for which the README states .979, .988 and .974.
+
+    Of the 10,000 counts of `multi`, 64 differ, in 19 recordings; of five of these, three differ between float32 and
+    float64, too.
+    """
     correct, different = 0, 0
     for start in range(0, 1000, 20):
         counts, stored, labels = cnn_counts(shared, mode, slice(start, start + 20), "train")
