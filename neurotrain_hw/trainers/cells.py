@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
-from neurotrain_hw.trainers.constants import ResetGradient
+from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.psi import PseudoDerivative
 
 Reset = Literal["zero", "subtract"]
@@ -46,6 +46,16 @@ class Cell:
     def matrices(self) -> list[torch.Tensor]:
         """Its weights: input, then recurrent."""
         return [self.weight] if self.recurrent is None else [self.weight, self.recurrent]
+
+    @property
+    def kinds(self) -> list[Layer]:
+        """What a rule must be able to train."""
+        found: list[Layer] = ["dense"]
+        if self.recurrent is not None:
+            found.append("recurrent")
+        if self.strength:
+            found.append("adaptive")
+        return found
 
     def rest(self, samples: int) -> State:
         """Neurons that have never spiked."""

@@ -9,6 +9,7 @@ Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
 Loss = Literal["membrane-ce", "membrane-mse", "spike-mse", "count-ce", "count-mse"]
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "sgd"]
+Layer = Literal["dense", "recurrent", "adaptive"]  # adaptive: a threshold that rises with spikes
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class TbpttSettings(RuleSettings):
     """BPTT through windows of `window` steps."""
 
     learning_rate: float = 5e-3
-    reset_gradient: ResetGradient = "gate"
+    reset_gradient: ResetGradient = "constant"
     window: int = 8
 
 
@@ -107,6 +108,8 @@ class RtrlSettings(OnlineSettings):
 class OstlSettings(RtrlSettings):
     """OSTL: `complete` with the term H of recurrent synapses; `feedback` through the layers or random."""
 
+    # with the exact derivative of the reset, a loss on membranes that a spike clears teaches outputs not to spike
+    loss: Loss = "spike-mse"
     reset_gradient: ResetGradient = "full"
     complete: bool = False
     feedback: Literal["symmetric", "random"] = "symmetric"
@@ -116,6 +119,7 @@ class OstlSettings(RtrlSettings):
 class EsdRtrlSettings(RtrlSettings):
     """ES-D-RTRL: `alpha` smooths both factors."""
 
+    reset_gradient: ResetGradient = "constant"
     alpha: float = 0.9
 
 

@@ -4,7 +4,8 @@
     g_ji += dloss/dv_j * f_j * x_i,   dloss/dv back through the layers of this step
 
 (braintrace's pp_prop; Nature Communications 2026, 10.1038/s41467-026-68453-w.) dv_j/dI_j is 1 in these neurons: psi
-stands once, in dloss/dv. The rule file `es-d-rtrl`, made for an engine without this signal, has psi inside f instead.
+stands once, in dloss/dv. J is beta, what the reset takes away a constant, as in the rule file `es-d-rtrl`; with `gate`,
+neurons that spiked would forget f but not x. The rule file, made for an engine without this signal, has psi inside f.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 with J_j the membrane's derivative by its own of the step before, reset included (the published form keeps J in two
 parts, by the membrane and by the spike: j_s * eps + J_y * e). (Ortner et al., 2023; B normal with standard deviation
-1 / sqrt(classes).) Reconstructed from the recursion in NeuroTrain's and braintrace's code, not from the paper's text.
+1 / sqrt(classes).) The authors' outputs are membranes; these spike, so that `gain` 0.5 makes two thresholds the target.
+Reconstructed from the recursion in NeuroTrain's and braintrace's code, not from the paper's text.
 """
 
 from __future__ import annotations

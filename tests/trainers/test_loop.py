@@ -172,3 +172,8 @@ def test_usage_errors(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no finished run"):
         load_run(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_rule_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs/how-to/train.md").read_text(encoding="utf-8")
+    assert [rule for rule in trainable_rules() if f"`{rule}`" not in guide] == []

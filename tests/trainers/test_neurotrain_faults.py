@@ -15,6 +15,7 @@ from neurotrain_hw.networks import build, parse_model
 from neurotrain_hw.trainers import default_settings, etlp, trainable_rules
 from neurotrain_hw.trainers.changes import changed
 from neurotrain_hw.trainers.constants import EtlpSettings, OnlineSettings
+from neurotrain_hw.trainers.declarations import check_layers
 from neurotrain_hw.trainers.eligibility import PreTrace, SynapseTrace
 from neurotrain_hw.trainers.make import make_optimizer, make_trainer
 from neurotrain_hw.trainers.online import Regime
@@ -137,12 +138,26 @@ def test_20_unknown_constants_and_unsupported_pairs_are_refused() -> None:
     with pytest.raises(ValueRangeError, match="symmetric"):
         changed("eprop", {"feedback": "symetric"})
     assert changed("eprop", {"learning_rate": "1e-3", "readout_filter": "true"}).learning_rate == 1e-3
+    for rule, name, text in (("fptt", "rate_strength", "1"), ("ottt", "feedback_scale", "2"), ("oja", "psi", "box")):
+        with pytest.raises(ValueRangeError, match=f"{name}.*no use"):
+            make_trainer(rule, network(), changed(rule, {name: text}), seed=0)
     deep = network(hidden=2)
     for rule in ("eprop-filtered", "eprop-adaptive"):
         with pytest.raises(UnsupportedError, match="2 hidden layers"):
             make_trainer(rule, deep, default_settings(rule), seed=0)
     with pytest.raises(ValueRangeError, match="end of a sample"):
         make_trainer("eprop", deep, replace(default_settings("eprop"), loss="count-ce"), seed=0)
+
+
+def test_20_layers_that_a_rule_would_leave_untrained_are_refused() -> None:
+    """NeuroTrain: STSF ran on recurrent networks and left their recurrent weights as they were."""
+    recurrent = [cell.kinds for cell in small_cells((5, 3), recurrent=True)]
+    adaptive = [cell.kinds for cell in small_cells((5, 3), adaptive=True)]
+    check_layers("eprop", [*recurrent, *adaptive])
+    check_layers("ostl", recurrent)
+    for rule, kinds, word in (("stsf", recurrent, "recurrent"), ("ostl", adaptive, "adaptive")):
+        with pytest.raises(UnsupportedError, match=f"layer 1 is {word}.*eprop"):
+            check_layers(rule, kinds)
 
 
 @pytest.mark.parametrize("rule", trainable_rules())

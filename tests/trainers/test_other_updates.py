@@ -39,7 +39,7 @@ def test_a_window_as_long_as_the_sample_is_backpropagation() -> None:
     net, (spikes, labels) = network(), batch((3,))
     shown = len(spikes) * len(labels)
     whole = autograd(cells_like(net), spikes, labels, reset_gradient="gate")
-    found, loss = learn(net, "tbptt", spikes, labels, window=len(spikes))
+    found, loss = learn(net, "tbptt", spikes, labels, window=len(spikes), reset_gradient="gate")
     assert_equal_gradients([[g * shown for g in layer] for layer in found], whole)
     bptt, same_loss = learn(net, "bptt", spikes, labels, loss="membrane-ce", gain=1.0)
     assert_equal_gradients(found, bptt, least=1e-6)

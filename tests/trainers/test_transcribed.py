@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from neurotrain_hw.networks import SpikingNetwork, build, parse_model
-from neurotrain_hw.trainers import default_settings
+from neurotrain_hw.trainers import default_settings, trainable_rules
+from neurotrain_hw.trainers.constants import OnlineSettings
+from neurotrain_hw.trainers.declarations import declaration
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.trainer import Batch
 
@@ -18,11 +20,12 @@ SIZES, BETA, THRESHOLD, SLOPE = (6, 5, 4, 3), (0.8, 0.7, 0.9), (1.0, 1.25, 0.75)
 STEPS, SAMPLES = 12, 3
 
 
-def network_and_batch() -> tuple[SpikingNetwork, Batch]:
+def network_and_batch(*, deep: bool = True) -> tuple[SpikingNetwork, Batch]:
     layers = [
         {"name": f"l{k}", "neurons": n, "beta": beta, "threshold": threshold}
         for k, (n, beta, threshold) in enumerate(zip(SIZES[1:], BETA, THRESHOLD, strict=True))
     ]
+    layers = layers if deep else layers[1:]
     document = {"summary": "", "inputs": 6, "steps": STEPS, "dt_s": 4e-3, "surrogate": {"slope": SLOPE}}
     network = build(parse_model(document | {"layers": layers}, name="small", where=""), weight_bits=None, seed=1)
     rng = np.random.default_rng(3)
@@ -57,7 +60,7 @@ def eligibility(rule: str, k: int, syn: Synapses, s_in, v_old, s_old, psi_old, p
     if rule == "s-tllr":
         syn.q = c.lambda_post * syn.q + slope
     if rule == "es-d-rtrl":
-        syn.f = c.alpha * j_v * syn.f + (1 - c.alpha)
+        syn.f = c.alpha * (j_v if c.reset_gradient == "gate" else BETA[k]) * syn.f + (1 - c.alpha)
     for j in range(n_post):
         for i in range(n_pre):
             if rule in ("osttp", "ostl"):
@@ -102,8 +105,11 @@ def signals(rule: str, trainer, weights, slopes, fired, error, target) -> list[n
     return [*(np.array([sum(b[j, c] * sent[c] for c in range(3)) for j in range(len(b))]) for b in feedback), error]
 
 
-def transcribed(rule: str, trainer, weights: list[np.ndarray], batch: Batch, c) -> list[np.ndarray]:
-    total = [np.zeros_like(w) for w in weights]
+def transcribed(
+    rule: str, trainer, weights: list[np.ndarray], recurrent: list[np.ndarray | None], batch: Batch, c
+) -> list[list[np.ndarray]]:  # fmt: skip
+    """The gradient per layer of its input weights and, where there are any, of its recurrent ones."""
+    total = [[np.zeros_like(m) for m in (w, r) if m is not None] for w, r in zip(weights, recurrent, strict=True)]
     gates = [True] * STEPS
     if rule == "etlp":
         generator = batch.generator()
@@ -113,20 +119,21 @@ def transcribed(rule: str, trainer, weights: list[np.ndarray], batch: Batch, c) 
         target = np.eye(3)[int(batch.labels[n])]
         v, fired = [np.zeros(n) for n in SIZES[1:]], [np.zeros(n) for n in SIZES[1:]]
         psi = [psi_of(c.psi, v[k] - THRESHOLD[k], THRESHOLD[k]) for k in range(3)]
-        synapses = [Synapses(*w.shape) for w in weights]
+        synapses = [[Synapses(*m.shape) for m in group] for group in total]
         for t in range(STEPS):
             s_in, eligible, slopes = batch.spikes[t, n].numpy().astype(float), [], []
             for k, w in enumerate(weights):
                 v_old, s_old, psi_old = v[k], fired[k], psi[k]
                 v[k] = BETA[k] * v_old * (1 - s_old) + w @ s_in
+                if recurrent[k] is not None:
+                    v[k] += recurrent[k] @ s_old
                 fired[k] = (v[k] > THRESHOLD[k]).astype(float)
                 psi[k] = psi_of(c.psi, v[k] - THRESHOLD[k], THRESHOLD[k])
                 slopes.append(psi[k] if k < 2 or c.loss == "spike-mse" else np.ones(3))
-                eligible.append(
-                    eligibility(
-                        rule, k, synapses[k], s_in, v_old, s_old, psi_old, psi[k], slopes[k], fired[k], c
-                    )
-                )  # fmt: skip
+                eligible.append([
+                    eligibility(rule, k, syn, pre, v_old, s_old, psi_old, psi[k], slopes[k], fired[k], c)
+                    for syn, pre in zip(synapses[k], (s_in, s_old), strict=False)
+                ])  # fmt: skip
                 s_in = fired[k]
             if c.loss == "spike-mse":
                 error = fired[-1] - target
@@ -137,14 +144,17 @@ def transcribed(rule: str, trainer, weights: list[np.ndarray], batch: Batch, c) 
                 error = c.gain * (share - target)
             if gates[t] and t >= c.burn_in:
                 for k, signal in enumerate(signals(rule, trainer, weights, slopes, fired, error, target)):
-                    total[k] += signal[:, None] * eligible[k]
-    return [one / (STEPS * SAMPLES) for one in total]
+                    for one, e in zip(total[k], eligible[k], strict=True):
+                        one += signal[:, None] * e
+    return total
 
 
 CASES = [
     ("ottt", {}), ("ottt", {"loss": "spike-mse"}), ("eprop", {"gain": 1.4}), ("eprop-random", {}), ("dfa", {}),
     ("sign-dfa", {"loss": "membrane-mse"}), ("drtp", {}), ("etlp", {}), ("osttp", {}), ("ostl", {}),
-    ("es-d-rtrl", {}), ("s-tllr", {}), ("s-tllr", {"burn_in": 5, "loss": "membrane-mse", "gain": 0.8}),
+    ("es-d-rtrl", {}),
+    ("es-d-rtrl", {"reset_gradient": "gate"}), ("s-tllr", {}),
+    ("s-tllr", {"burn_in": 5, "loss": "membrane-mse", "gain": 0.8}),
     ("decolle", {}), ("decolle", {"burn_in": 3}), ("stsf", {}),
 ]  # fmt: skip
 
@@ -156,18 +166,43 @@ def test_rule_is_its_published_equation(rule: str, changed: dict) -> None:
     trainer = make_trainer(rule, network, constants, seed=7)
     weights = [module.weight.detach().numpy().copy() for module in network.synapses]
     trainer.learn(batch)
-    wanted = transcribed(rule, trainer, weights, batch, constants)
-    for module, one in zip(network.synapses, wanted, strict=True):
-        assert np.abs(one).max() > 1e-6
-        np.testing.assert_allclose(module.weight.grad.numpy(), one, rtol=1e-9, atol=1e-13)
+    wanted = transcribed(rule, trainer, weights, [None] * 3, batch, constants)
+    for module, (one,) in zip(network.synapses, wanted, strict=True):
+        assert np.abs(one).max() > 1e-4
+        np.testing.assert_allclose(module.weight.grad.numpy(), one / (STEPS * SAMPLES), rtol=1e-9, atol=1e-13)
 
 
-ONLINE = sorted({rule for rule, _ in CASES} | {"ell", "node-perturbation", "oja", "rtrl", "trace-propagation"})
+@pytest.mark.parametrize("rule", [r for r in sorted({r for r, _ in CASES}) if "recurrent" in declaration(r).layers])
+def test_rule_is_its_published_equation_in_recurrent_layers(rule: str) -> None:
+    network, batch = network_and_batch()
+    constants = default_settings(rule)
+    trainer = make_trainer(rule, network, constants, seed=7)
+    rng = np.random.default_rng(9)
+    back = [rng.normal(0, 0.6, (n, n)) for n in SIZES[1:3]] + [None]
+    cells = [
+        replace(cell, recurrent=None if r is None else torch.from_numpy(r))
+        for cell, r in zip(trainer.cells(), back, strict=True)
+    ]
+    trainer.cells = lambda: cells
+    learner = trainer.start(batch)
+    learner.advance(batch.spikes)
+    weights = [cell.weight.detach().numpy() for cell in cells]
+    wanted = transcribed(rule, trainer, weights, back, batch, constants)
+    for found, layer in zip(learner.gradients, wanted, strict=True):
+        for one, other in zip(found, layer, strict=True):
+            assert np.abs(other).max() > 1e-4
+            np.testing.assert_allclose(one.detach().numpy(), other, rtol=1e-9, atol=1e-12)
+
+
+ONLINE = [
+    rule for rule in trainable_rules()
+    if isinstance(default_settings(rule), OnlineSettings) and "burn_in" not in declaration(rule).unused
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", ONLINE)
 def test_how_time_is_cut_changes_nothing(rule: str) -> None:
-    network, batch = network_and_batch()
+    network, batch = network_and_batch(deep=declaration(rule).deep)
     constants = replace(default_settings(rule), burn_in=2)
     trainer = make_trainer(rule, network, constants, seed=7)
     whole, pieces = trainer.start(batch), trainer.start(batch)
@@ -182,9 +217,11 @@ def test_how_time_is_cut_changes_nothing(rule: str) -> None:
 @pytest.mark.parametrize("rule", ONLINE)
 def test_updates_at_every_step_sum_up_to_that_of_the_sample(rule: str) -> None:
     """With a learning rate of nothing, gradients given step by step are the parts of the sample's."""
-    network, batch = network_and_batch()
+    network, batch = network_and_batch(deep=declaration(rule).deep)
     parts: list[list[torch.Tensor]] = []
     constants = replace(default_settings(rule), update="step")
+    if rule == "eprop-adaptive":
+        constants = replace(constants, feedback_decay=0.0)  # which is no gradient
     keep = replace(batch, update=lambda: parts.append([m.weight.grad.clone() for m in network.synapses]))
     make_trainer(rule, network, constants, seed=7).learn(keep)
     assert len(parts) == STEPS
