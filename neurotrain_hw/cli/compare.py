@@ -32,6 +32,7 @@ def compare(
     dialect: lowering.DialectOption = None,
     dt: lowering.DtOption = None,
     reset: lowering.ResetOption = None,
+    time_unit: lowering.TimeUnitOption = None,
     weight_exp: lowering.WeightExpOption = None,
     quantise: lowering.QuantiseOption = None,
     bits: lowering.BitsOption = None,
@@ -86,7 +87,7 @@ def compare(
             raise FormatError("there is no such file", where=str(file), need="a NIR file")
         from neurotrain_hw.interchange import read_nir
 
-        graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset)
+        graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
         shown = _recordings(inputs, dataset, split, seed, samples, steps)
         if tolerance is not None and shown.y is None:
             raise ValueRangeError(

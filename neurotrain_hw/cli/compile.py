@@ -31,6 +31,10 @@ def compile_(
     weight_exp: lowering.WeightExpOption = None,
     quantise: lowering.QuantiseOption = None,
     bits: lowering.BitsOption = None,
+    mixed: Annotated[
+        bool,
+        typer.Option("--mixed", help="Fewer bits where they cost least, until it fits the memory (--budget, --chips)."),
+    ] = False,
     per_channel: lowering.PerChannelOption = False,
     power_of_two: lowering.PowerOfTwoOption = False,
     calibrate: lowering.CalibrateOption = None,
@@ -60,9 +64,11 @@ def compile_(
         neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --chips auto
 
         neurotrain-hw compile braille.nir -t loihi2 --steps 256 -o braille.nhw --quantise spikes --calibrate some.npz
+
+        neurotrain-hw compile digits.nir -t loihi2 --steps 32 -o digits.nhw --budget 8KiB --mixed
     """
     with output.user_errors(as_json):
-        from neurotrain_hw.compiler import layer_rows, lower, place
+        from neurotrain_hw.compiler import layer_rows, lower, lower_mixed, place
         from neurotrain_hw.interchange import read_nir
         from neurotrain_hw.memory import memory_map
         from neurotrain_hw.program.file import save_program
@@ -74,16 +80,17 @@ def compile_(
                 "--dialect": dialect, "--dt": dt, "--reset": reset, "--weight-exp": weight_exp, "--bits": bits,
                 "--quantise": quantise, "--calibrate": calibrate, "--per-channel": per_channel or None,
                 "--power-of-two": power_of_two or None, "--nearest": nearest or None,
-                "--time-unit": time_unit,
+                "--mixed": mixed or None, "--time-unit": time_unit,
             }  # fmt: skip
             program = _netx(file, chip, steps, input_bits, [name for name, value in asked.items() if value is not None])
         else:
             graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
             settings = lowering.quantisation(quantise, bits, per_channel, power_of_two)
-            lowered = lower(
-                graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest,
-                calibration=lowering.calibration(calibrate, steps), input_bits=input_bits, name=file.stem,
-            )  # fmt: skip
+            given: dict[str, Any] = {
+                "steps": steps, "settings": replace(settings, weight_exp=weight_exp), "nearest": nearest,
+                "calibration": lowering.calibration(calibrate, steps), "input_bits": input_bits, "name": file.stem,
+            }  # fmt: skip
+            lowered = lower_mixed(graph, chip, chips=most, **given) if mixed else lower(graph, chip, **given)
             program, read_as = lowered.program, graph.dialect
         program = place(_noted(program, budget), chip, chips=most)
         save_program(program, out)

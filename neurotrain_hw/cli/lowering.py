@@ -35,13 +35,16 @@ QuantiseOption = Annotated[
     str | None,
     typer.Option(
         "--quantise",
-        help="How weights are scaled that training left as floats: max (default), percentile, mse, or spikes, the "
-        "scale with the fewest wrong spikes on the data of --calibrate.",
+        help="How weights are scaled that training left as floats: max (default), percentile (of 99.9, or "
+        "percentile:99), mse, or spikes, the scale with the fewest wrong spikes on the data of --calibrate.",
     ),
 ]
 BitsOption = Annotated[
     list[str] | None,
-    typer.Option("--bits", help="Bits of the weights, of all layers (8) or of one (NAME=4); may be repeated."),
+    typer.Option(
+        "--bits",
+        help="Bits of the weights, of all layers (8) or of one layer or connection (NAME=4), which may be repeated.",
+    ),
 ]
 PerChannelOption = Annotated[
     bool, typer.Option("--per-channel", help="A scale for each output neuron or channel, not one for the layer.")
@@ -64,10 +67,19 @@ def quantisation(
 ) -> QuantisationSettings:
     """The settings that the options ask for; ValueRangeError for what they cannot be."""
     from neurotrain_hw.compiler.settings import QuantisationSettings
+    from neurotrain_hw.errors import ValueRangeError
 
+    name, sign, share = (method or "max").partition(":")
+    try:
+        percentile = float(share) if sign else QuantisationSettings.percentile
+    except ValueError:
+        percentile = -1.0
+    if sign and (name != "percentile" or percentile < 0):
+        raise ValueRangeError(f"'{method}'", where="--quantise", need="max, percentile, percentile:99.9, mse or spikes")
     return QuantisationSettings(
-        method=cast("Method", method or "max"), per_channel=per_channel, power_of_two=power_of_two, bits=_bits(bits)
-    )
+        method=cast("Method", name), percentile=percentile, per_channel=per_channel, power_of_two=power_of_two,
+        bits=_bits(bits),
+    )  # fmt: skip
 
 
 def calibration(path: Path | None, steps: int) -> Any:

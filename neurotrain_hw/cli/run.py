@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 def run(
     program: Annotated[Path, typer.Argument(metavar="PROGRAM", help="A program file, as `compile` writes it.")],
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            "--inputs",
+            help="Recordings to show it, FILE.npz: x (samples, steps, ...) and labels y, where there are any.",
+        ),
+    ] = None,
     dataset: Annotated[str, typer.Option(help="The dataset to show it: digits or mnist.")] = "digits",
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int | None, typer.Option(min=1, help="Only the first so many samples.")] = None,
@@ -27,13 +34,16 @@ def run(
     budget: memory.BudgetOption = None,
     as_json: output.JsonOption = False,
 ) -> None:
-    """Run a program on a dataset: accuracy, spikes, synaptic events and what is known of their energy.
+    """Run a program on a dataset or on recordings: accuracy, spikes, synaptic events and what is known of their energy.
 
     Every sample is shown for the T steps that the program was compiled for. The simulator starts each from a fresh
-    state; Lava gets them one after the other in one run, with the resets that the program holds: the spikes are the
-    same. A program that does not fit its chip, or `--budget`, is refused before it runs (exit code 1). Example:
+    state; Lava gets them one after the other in one run, with the resets that the program holds (programs with loops or
+    delays: each in a run of its own): the spikes are the same. A program that does not fit its chip, or `--budget`, is
+    refused before it runs (exit code 1). Examples:
 
         neurotrain-hw run digits.nhw --dataset digits --engine chip
+
+        neurotrain-hw run braille.nhw --inputs braille.npz
     """
     with output.user_errors(as_json):
         from neurotrain_hw.program.file import load_program
@@ -43,11 +53,17 @@ def run(
         if budget is not None and not as_json:
             memory.print_fit(loaded)
 
-        from neurotrain_hw.inference import infer, load_samples
+        from neurotrain_hw.data.recordings import read_recordings
+        from neurotrain_hw.inference import infer, infer_recordings, load_samples
 
-        chosen = load_samples(dataset, split, limit=samples)
-        start = time.perf_counter()
-        result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
+        if inputs is not None:
+            recordings = read_recordings(inputs).first(samples)
+            start = time.perf_counter()
+            result = infer_recordings(loaded, recordings, engine=engine, threads=threads)
+        else:
+            chosen = load_samples(dataset, split, limit=samples)
+            start = time.perf_counter()
+            result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
         seconds = time.perf_counter() - start
         if as_json:
             output.print_json(result.as_dict() | {"seconds": seconds})
@@ -56,10 +72,8 @@ def run(
 
 
 def _show(result: Inference, seconds: float) -> None:
-    typer.echo(
-        f"{result.program.name} on {len(result.predicted)} samples ({result.engine}, {seconds:.1f} s): "
-        f"accuracy {100 * result.accuracy:.2f} %"
-    )
+    words = f"accuracy {100 * result.accuracy:.2f} %" if result.labels.size else "without labels"
+    typer.echo(f"{result.program.name} on {len(result.predicted)} samples ({result.engine}, {seconds:.1f} s): {words}")
     if result.counters is None:
         typer.echo("Lava does not count events; run with --engine chip for them.")
         return

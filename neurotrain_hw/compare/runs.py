@@ -92,11 +92,8 @@ def run_torch(module: Any, x: Inputs) -> Activity:
     """A network of the verb `train` on recordings (B, T, n): the spikes of its layers."""
     import torch
 
-    from neurotrain_hw.trainers.evaluate import to_time_first
-
-    flat = np.ascontiguousarray(x.reshape(*x.shape[:2], -1))
     with torch.no_grad():
-        found = module(to_time_first(flat.astype(np.uint8)).float())
+        found = module(torch.from_numpy(np.moveaxis(x.reshape(*x.shape[:2], -1), 1, 0).astype(np.float32)))
     names = [layer.name for layer in module.spec.layers]
     return Activity("source", {n: s.numpy().astype(np.uint8) for n, s in zip(names, found, strict=True)})
 

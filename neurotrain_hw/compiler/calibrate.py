@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,29 @@ from neurotrain_hw.errors import ValueRangeError
 
 FloatArray = npt.NDArray[np.float64]
 
+_ELEMENTS = 1 << 24  # of arrays (samples, steps, n) at a time: 128 MiB in float64
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A run of the float network: what each population sent, (samples, steps, n), its shape, and each layer's peaks.
-
-    `membranes`: of layers that are only read, (samples, steps, n), filled in where they are asked for.
-    """
+    """A run of the float network: what each population sent, (samples, steps, n), its shape, and each layer's peaks."""
 
     sent: Mapping[str, npt.NDArray[Any]]
     shapes: Mapping[str, tuple[int, ...]]
     peaks: Mapping[str, Peaks]
-    membranes: dict[str, FloatArray] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
         """Samples and steps."""
         samples, steps = next(iter(self.sent.values())).shape[:2]
         return int(samples), int(steps)
+
+    def parts(self, neurons: int) -> Iterator[Calibration]:
+        """The samples in parts so small that one number per step and neuron of a layer takes little memory."""
+        samples, steps = self.size
+        size = max(1, _ELEMENTS // (steps * neurons))
+        for k in range(0, samples, size):
+            yield Calibration({name: sent[k : k + size] for name, sent in self.sent.items()}, self.shapes, self.peaks)
 
     def arriving(self, synapses: IdealSynapses) -> npt.NDArray[Any]:
         """What a connection carries to its layer, (samples, steps, n_pre): `latency` steps late, zeros before.
@@ -68,12 +73,20 @@ def calibrate(network: IdealNetwork, x: npt.NDArray[Any] | Mapping[str, npt.NDAr
     if len({array.shape[:2] for array in sent.values()}) != 1:
         raise ValueRangeError("the inputs differ in samples or steps", where="calibration data")
     shapes = {entry.name: entry.shape for entry in network.inputs} | {la.name: la.shape for la in network.layers}
-    run = Calibration(sent, shapes, {})
-    peaks: dict[str, Peaks] = {}
-    for group in _groups(network):
-        for state in _run_group(network, group, run, sent):
-            peaks[state.layer.name] = Peaks(state.largest_current, state.largest_membrane)
-    return Calibration(sent, shapes, peaks)
+    found: dict[str, list[npt.NDArray[Any]]] = {layer.name: [] for layer in network.layers}
+    peaks = {layer.name: Peaks(np.zeros(layer.n), np.zeros(layer.n)) for layer in network.layers}
+    for part in Calibration(sent, shapes, {}).parts(max(layer.n for layer in network.layers)):
+        of_part = dict(part.sent)
+        run = Calibration(of_part, shapes, {})
+        for group in _groups(network):
+            for state in _run_group(network, group, run, of_part):
+                name = state.layer.name
+                found[name].append(of_part[name])
+                peaks[name] = Peaks(
+                    np.maximum(peaks[name].current, state.largest_current),
+                    np.maximum(peaks[name].membrane, state.largest_membrane),
+                )
+    return Calibration(sent | {name: np.concatenate(part) for name, part in found.items()}, shapes, peaks)
 
 
 def effective(synapses: IdealSynapses) -> FloatArray:

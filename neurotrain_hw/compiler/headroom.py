@@ -131,8 +131,12 @@ def range_notes(
             )
         elif hold is not None:
             notes.append(f"{where}: the membrane that is read {v_words} {word} 0 at worst after {hold} steps")
-    if peaks is not None and float((np.maximum(peaks.current, peaks.membrane) / unit).max()) >= STATE_LIMIT:
-        notes.append(f"{where}: on the calibration data current or membrane leave their 24 bits")
+    for name, largest, words in () if peaks is None else (
+        ("current", peaks.current, u_words), ("membrane", peaks.membrane, v_words),
+    ):  # fmt: skip
+        beyond = largest / unit >= STATE_LIMIT
+        if beyond.any():
+            notes.append(f"{where}: the {name} of {beyond.sum()} neurons {words} on the calibration data")
     return notes
 
 

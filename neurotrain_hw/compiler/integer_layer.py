@@ -65,7 +65,10 @@ def integer_layer(
             found = layer_of(layer, tried, chip, settings, steps=steps, peaks=peaks)
             return layer_mismatch(found, calibration, chip)
 
-        wanted, gained = search_scales(wanted, score, per_channel=settings.per_channel)
+        least = replace(settings, method="mse")
+        other = [wanted_weights(layer, s, chip, least) for s in synapses]
+        other = [replace(w, rate=own.rate) for w, own in zip(other, wanted, strict=True)]
+        wanted, gained = search_scales((wanted, other), score, per_channel=settings.per_channel)
         words = [f"{layer.name}: {gained}"]
     found = layer_of(layer, wanted, chip, settings, steps=steps, peaks=peaks)
     mismatch = layer_mismatch(found, calibration, chip)
@@ -113,7 +116,7 @@ def layer_of(
     unit = anchor / 2.0 ** (exponent + 6)
     cells = membrane(layer, unit, chip)
     weights = tuple(_synapses(r, exponent, check=id(w) not in paired) for r, w in zip(related, wanted, strict=True))
-    notes = list(cells.notes)
+    notes = [*cells.notes, *_pair_notes(pairs, wanted, related)]
     notes += range_notes(
         layer, anchor, exponent, related, chip, dv=cells.dv, vth=cells.vth, steps=steps, peaks=peaks
     )  # fmt: skip
@@ -146,6 +149,18 @@ def _coarse_and_fine(coarse: Wanted, fine: Wanted, anchor: FloatArray) -> tuple[
     left = total - first.scale[:, None] * first.q
     octave = _octave_without_clipping(left, fine, anchor) if left.any() else first.octave
     return first, at_octave(replace(fine, weight=left), anchor, octave)
+
+
+def _pair_notes(pairs: list[tuple[Wanted, Wanted]], wanted: list[Wanted], related: list[Related]) -> list[str]:
+    """What both connections of a pair together are off by."""
+    made = {id(w): r.scale[:, None] * r.q for w, r in zip(wanted, related, strict=True)}
+    notes = []
+    for first, second in pairs:
+        total = first.weight + second.weight
+        error = float(np.abs(total - made[id(first)] - made[id(second)]).max())
+        largest = float(np.abs(total).max())
+        notes.append(f"{first.source.name}: a constant of up to {largest:.6g}, off by at most {error:.3g}")
+    return notes
 
 
 def _octave_without_clipping(weight: FloatArray, wanted: Wanted, anchor: FloatArray) -> int:

@@ -82,11 +82,12 @@ def activity_notes(layer: IntegerLayer, mismatch: Mismatch) -> tuple[str, ...]:
         f"input; {rate.mean():.3g} spikes per neuron and step, in float {wanted.mean():.3g}"
     ]
     for kind, level, remedy in (
-        ("never", 0, "give the weights more bits or another scale, or leave the neurons out"),
-        ("always", 1, "raise the threshold or lower the bias, or leave the neurons out"),
+        ("never", 0, "give the weights more bits or another scale"),
+        ("always", 1, "give the weights more bits or another scale, or lower the bias"),
     ):
         now, before = rate == level, wanted == level
         if now.any() and (np.any(now & ~before) or now.mean() > _IDLE):
+            remedy = remedy if np.any(now & ~before) else "train them, or leave them out"
             notes.append(
                 f"warning: {name}: {now.sum()} of {count} neurons ({now.mean():.1%}) {kind} fire on the calibration "
                 f"data, {np.count_nonzero(now & before)} of which do so in float, too; {remedy}"

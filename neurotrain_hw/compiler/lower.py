@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -12,14 +13,16 @@ import numpy.typing as npt
 from neurotrain_hw.chips import Chip
 from neurotrain_hw.compiler.assemble import assemble
 from neurotrain_hw.compiler.calibrate import Calibration, calibrate
-from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork
+from neurotrain_hw.compiler.ideal import IdealLayer, IdealNetwork, IdealSynapses
 from neurotrain_hw.compiler.integer_layer import integer_layer
 from neurotrain_hw.compiler.integers import IntegerLayer
-from neurotrain_hw.compiler.membrane import membrane
+from neurotrain_hw.compiler.membrane import WEIGHT_ONE, membrane
+from neurotrain_hw.compiler.mixed import mixed_bits
 from neurotrain_hw.compiler.read_graph import read_graph
 from neurotrain_hw.compiler.settings import QuantisationSettings
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.interchange import Graph
+from neurotrain_hw.memory.layout import layout_of
 from neurotrain_hw.program import Program
 
 CalibrationInputs: TypeAlias = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
@@ -88,9 +91,46 @@ def lower(
     if weight_exp is not None:
         settings = replace(settings, weight_exp=weight_exp)
     network = read_graph(graph, chip, nearest=nearest)
+    settings.check_names([*(layer.name for layer in network.layers), *(s.name for s in network.synapses)])
     found = None if calibration is None else calibrate(network, calibration)
     layers = tuple(_integers(network, layer, chip, settings, steps, found) for layer in network.layers)
     return Lowered(network, layers, assemble(network, layers, chip, steps=steps, input_bits=input_bits, name=name))
+
+
+def lower_mixed(
+    graph: Graph,
+    chip: Chip,
+    *,
+    steps: int,
+    settings: QuantisationSettings | None = None,
+    nearest: bool = False,
+    calibration: CalibrationInputs | None = None,
+    input_bits: int = 0,
+    chips: int | None = 1,
+    budget_bytes: int | None = None,
+    name: str = "",
+) -> Lowered:
+    """As `lower`, with fewer bits for the connections where they cost least, until the network fits.
+
+    `chips`: the most that it may take; `budget_bytes`: of all its weights, where given. Raises CapacityError where even
+    the fewest bits do not fit.
+    """
+    given: dict[str, Any] = {
+        "steps": steps,
+        "nearest": nearest,
+        "calibration": calibration,
+        "input_bits": input_bits,
+        "name": name,
+    }
+    settings = settings or QuantisationSettings()
+    widest = lower(graph, chip, settings=settings, **given)
+    found = None if calibration is None else calibrate(widest.network, calibration)
+    mixed = mixed_bits(
+        widest.network, layout_of(widest.program), chip, settings, steps=steps, calibration=found, chips=chips,
+        budget_bytes=budget_bytes,
+    )  # fmt: skip
+    lowered = lower(graph, chip, settings=replace(settings, bits=dict(mixed.bits)), **given)
+    return replace(lowered, program=replace(lowered.program, notes=(*lowered.program.notes, *mixed.notes)))
 
 
 def _integers(
@@ -99,11 +139,23 @@ def _integers(
 ) -> IntegerLayer:  # fmt: skip
     synapses = network.onto(layer.name)
     if synapses:
+        exp = _own_exponent(layer, synapses[0])
+        if exp is not None:
+            settings = replace(settings, weight_exp=exp)
         return integer_layer(layer, synapses, chip, settings, steps=steps, calibration=calibration)
     unit = np.full(layer.n, float(np.max(layer.threshold, where=np.isfinite(layer.threshold), initial=0.0)) or 1.0)
     unit /= 1 << 17  # nothing arrives: a threshold of 2^11 times 64
     cells = membrane(layer, unit, chip)
-    return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp, cells.notes)
+    return IntegerLayer(layer, (), unit, cells.du, cells.dv, cells.vth, cells.bias_mant, cells.bias_exp)
+
+
+def _own_exponent(layer: IdealLayer, first: IdealSynapses) -> int | None:
+    """The exponent with which the chip counts its membrane in the source's steps; None where the source has none."""
+    if layer.unit is None or first.quantisation is None:
+        return None
+    grid = 1 << (9 - first.quantisation.bits)  # mixed weights of 8 bits are even
+    exp = math.log2(float(first.quantisation.scales(1)[0]) / (layer.unit * grid * WEIGHT_ONE))
+    return int(exp) if exp == int(exp) else None
 
 
 def _check_chip(chip: Chip) -> None:

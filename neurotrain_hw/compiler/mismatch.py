@@ -29,6 +29,14 @@ class Mismatch:
     wanted_rate: FloatArray
 
     @property
+    def cost(self) -> FloatArray:
+        """What the search makes least, (n,): wrong spikes, and once more those too many or too few in all.
+
+        Of neurons that seldom fire, silence would otherwise be the least mismatch.
+        """
+        return self.wrong + np.abs(self.rate - self.wanted_rate)
+
+    @property
     def mean(self) -> float:
         """Over the layer."""
         return float(self.wrong.mean())
@@ -37,26 +45,27 @@ class Mismatch:
 def layer_mismatch(layer: IntegerLayer, calibration: Calibration, chip: Chip) -> Mismatch:
     """The layer in integers on the float network's own spikes, against the float layer's."""
     source = layer.source
-    arriving = np.zeros((*calibration.size, source.n), np.int64)
-    for s in layer.synapses:
-        arriving += shifted(calibration.sums(s.source, s.q * np.int64(s.grid)), s.weight_exp)
-    spikes, membranes = integer_layer_run(layer, arriving, chip_arithmetic(chip))
-    wanted = calibration.sent[source.name]
-    wrong = (spikes != wanted).mean((0, 1))
     silent = ~np.isfinite(source.threshold)
-    if silent.any():
-        wrong[silent] = _membrane_error(layer, membranes, calibration)[silent]
-    return Mismatch(wrong, spikes.mean((0, 1)), wanted.mean((0, 1)))
-
-
-def _membrane_error(layer: IntegerLayer, membranes: npt.NDArray[np.int64], calibration: Calibration) -> FloatArray:
-    wanted = calibration.membranes.get(layer.source.name)
-    if wanted is None:
-        x = np.zeros((*calibration.size, layer.source.n))
+    wrong, rate, wanted, off, power = np.zeros((5, source.n))
+    for part in calibration.parts(source.n):
+        arriving = np.zeros((*part.size, source.n), np.int64)
         for s in layer.synapses:
-            if s.source.pre in calibration.sent:
-                x += calibration.sums(s.source, effective(s.source))
-        _, wanted = ideal_layer_run(layer.source, x)
-        calibration.membranes[layer.source.name] = wanted
-    power = np.maximum((wanted**2).mean((0, 1)), np.finfo(float).tiny)
-    return np.asarray(((membranes * layer.unit - wanted) ** 2).mean((0, 1)) / power)
+            arriving += shifted(part.sums(s.source, s.q * np.int64(s.grid)), s.weight_exp)
+        spikes, membranes = integer_layer_run(layer, arriving, chip_arithmetic(chip))
+        wrong += (spikes != part.sent[source.name]).sum((0, 1))
+        rate += spikes.sum((0, 1))
+        wanted += part.sent[source.name].sum((0, 1))
+        if silent.any():
+            ideal = _ideal_membranes(layer, part)
+            off += ((membranes * layer.unit - ideal) ** 2).sum((0, 1))
+            power += (ideal**2).sum((0, 1))
+    steps = float(np.prod(calibration.size))
+    relative = off / np.maximum(power, np.finfo(float).tiny)
+    return Mismatch(np.where(silent, relative, wrong / steps), rate / steps, wanted / steps)
+
+
+def _ideal_membranes(layer: IntegerLayer, calibration: Calibration) -> FloatArray:
+    x = np.zeros((*calibration.size, layer.source.n))
+    for s in layer.synapses:
+        x += calibration.sums(s.source, effective(s.source))
+    return ideal_layer_run(layer.source, x)[1]

@@ -76,6 +76,7 @@ def layer_of(
     common: dict[str, Any] = {
         "name": name, "shape": shape, "current_decay": current_decay.reshape(-1), "decay": decay.reshape(-1),
         "bias": leak.reshape(-1), "current_bias": np.zeros(leak.size), "gain": gain.reshape(-1),
+        "unit": 2.0**-12 if meaning.integration == "truncated" and np.all(gain == 1) else None,
     }  # fmt: skip
     if kind not in SPIKING:
         return IdealLayer(threshold=np.full(leak.size, np.inf), **common)
@@ -143,6 +144,9 @@ def _spiking(
     if reset == "zero_held" and (common["bias"].any() or "zero" not in allowed):
         reset = "zero"
         departures.append("what arrives in the step after a spike counts, where the source loses it")
+    reached = meaning.threshold == "reached"
+    if reached and common["unit"] and chip.text("neuron.threshold") != "reached" and "programmable" not in allowed:
+        departures.append("it spikes above its threshold only, where the source spikes at it")
     if meaning.floor == "threshold":
         departures.append("its membrane has no floor at minus its threshold")
     if departures and not nearest:
@@ -153,7 +157,7 @@ def _spiking(
             "nearest that the chip has (--nearest, nearest=True) and see with `compare` what it costs.",
         )  # fmt: skip
     return IdealLayer(
-        threshold=(threshold.reshape(-1) / common["gain"]), reset=reset, reached=meaning.threshold == "reached",
+        threshold=(threshold.reshape(-1) / common["gain"]), reset=reset, reached=reached,
         departures=tuple(departures), **common,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from neurotrain_hw.compiler.neurons import layer_of, sends_late
 from neurotrain_hw.compiler.schedule import scheduled
 from neurotrain_hw.compiler.ways import Way, constant, follow, start
 from neurotrain_hw.errors import CapacityError, UnsupportedError
-from neurotrain_hw.interchange import Graph
+from neurotrain_hw.interchange import Graph, Quantisation
 from neurotrain_hw.interchange.primitives import NEURONS, SPIKING
 from neurotrain_hw.reference.order import find_order
 
@@ -154,6 +154,8 @@ class _Reader:
         if way.weight is None:
             weight: FloatArray = way.matrix(f"node '{layer.name}'")
             way = replace(way, weight=weight, row_scale=np.ones(len(weight)))
+        if layer.unit is not None and way.quantisation is None:
+            way = replace(way, quantisation=_whole(way.matrix(f"node '{layer.name}'") / (layer.unit * 64)))
         name = self._name(way.nodes[-1] if way.nodes else f"{trail.at}-{layer.name}", trail.at)
         if way.weight is None or way.row_scale is None:
             raise TypeError("a way has weights now")
@@ -211,6 +213,16 @@ class _Reader:
                 need="one delay for all that pass it", remedy="Give values with other delays Delay nodes of their own.",
             )  # fmt: skip
         return late + (int(steps[0]) if steps.size else 0)
+
+
+def _whole(counts: FloatArray) -> Quantisation | None:
+    """The integers of weights that count 64 whole steps of the membrane each, where a chip's 8 bits hold them."""
+    if np.any(counts != np.rint(counts)):
+        return None
+    if counts.size and counts.min() >= -128 and counts.max() <= 127:
+        return Quantisation(8, 1 / 64)
+    even = not np.any(counts % 2) and counts.min() >= -256 and counts.max() <= 254
+    return Quantisation(8, 2 / 64) if even else None
 
 
 def _sent(node: Any) -> tuple[int, ...]:

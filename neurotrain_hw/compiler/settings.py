@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from neurotrain_hw.errors import ValueRangeError
+from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 
 Method = Literal["max", "percentile", "mse", "spikes"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -50,3 +50,10 @@ class QuantisationSettings:
         if isinstance(self.bits, Mapping):
             return self.bits.get(synapses, self.bits.get(layer))
         return self.bits
+
+    def check_names(self, known: Iterable[str]) -> None:
+        """UnknownNameError where `bits` name a layer or connection that is not among those known."""
+        names = set(known)
+        for name in self.bits if isinstance(self.bits, Mapping) else ():
+            if name not in names:
+                raise UnknownNameError("layer or connection", name, names, where="bits")

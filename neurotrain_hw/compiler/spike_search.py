@@ -18,40 +18,43 @@ _COARSE = np.geomspace(0.3, 1.1, 14)  # of the scale with which nothing saturate
 _FINE = np.geomspace(0.94, 1.06, 7)
 
 
-def search_scales(wanted: Sequence[Wanted], score: Score, *, per_channel: bool) -> tuple[list[Wanted], str]:
+def search_scales(starts: Sequence[Sequence[Wanted]], score: Score, *, per_channel: bool) -> tuple[list[Wanted], str]:
     """Connections with the best scales that were tried, and what that gained, in words.
 
-    First one factor for all connections onto the layer (per row with `per_channel`), then one for each of several,
-    each coarsely and then finely. `score` quantises the layer with the scales given and compares spikes. Connections
-    with integers of training stay as they are.
+    From the best of `starts`, of which the first has the scales of the largest weights: one factor for all connections
+    onto the layer (per row with `per_channel`), then one for each of several, each coarsely and then finely. `score`
+    quantises the layer with the scales given and compares spikes (`Mismatch.cost`). Connections with integers of
+    training stay as they are.
     """
-    free = [k for k, w in enumerate(wanted) if w.kept is None]
-    best = [replace(w, never_clip=w.kept is not None) for w in wanted]
-    first = score(list(wanted))
-    least = first.wrong
+    scores = [score(list(start)) for start in starts]
+    k = min(range(len(starts)), key=lambda k: float(scores[k].cost.mean()))
+    best, found = [replace(w, never_clip=w.kept is not None) for w in starts[k]], scores[k]
+    free = [k for k, w in enumerate(best) if w.kept is None]
     places = [free] + [[k] for k in free if len(free) > 1 and not per_channel]
-    tried = 0
+    tried = len(starts)
     for place in places:
         for factors in (_COARSE, _FINE):
-            best, least = _best_factor(best, least, place, factors, score, per_channel=per_channel)
+            best, found = _best_factor(best, found, place, factors, score, per_channel=per_channel)
             tried += factors.size
-    words = f"of {tried} scales tried, the best differs in {least.mean():.3%} of the spikes, the largest weight's in "
-    return best, words + f"{first.mean:.3%}"
+    words = (
+        f"of {tried} choices of scales, the best differs in {found.mean:.3%} of the spikes, the largest weights' in "
+    )
+    return best, words + f"{scores[0].mean:.3%}"
 
 
 def _best_factor(
-    base: list[Wanted], least: FloatArray, place: list[int], factors: FloatArray, score: Score, *, per_channel: bool
-) -> tuple[list[Wanted], FloatArray]:
+    base: list[Wanted], found: Mismatch, place: list[int], factors: FloatArray, score: Score, *, per_channel: bool
+) -> tuple[list[Wanted], Mismatch]:
     """The best of the factors on the scales of the connections in `place`; `base` itself where none is better."""
-    chosen = np.ones_like(least)
-    lowest = least.copy()
+    lowest = found.cost.copy()
+    chosen = np.ones_like(lowest)
     for factor in factors:
-        wrong = score(_scaled(base, place, np.full(least.shape, factor))).wrong
-        better = wrong < lowest if per_channel else np.full(least.shape, wrong.mean() < lowest.mean())
-        chosen[better], lowest[better] = factor, wrong[better]
-    found = _scaled(base, place, chosen)
-    wrong = score(found).wrong  # rows may share a scale, or an exponent: what they promised one by one is checked
-    return (found, wrong) if wrong.mean() < least.mean() else (base, least)
+        cost = score(_scaled(base, place, np.full(lowest.shape, factor))).cost
+        better = cost < lowest if per_channel else np.full(lowest.shape, cost.mean() < lowest.mean())
+        chosen[better], lowest[better] = factor, cost[better]
+    scaled = _scaled(base, place, chosen)
+    together = score(scaled)  # rows may share a scale, or an exponent: what they promised one by one is checked
+    return (scaled, together) if together.cost.mean() < found.cost.mean() else (base, found)
 
 
 def _scaled(base: list[Wanted], place: list[int], factor: FloatArray) -> list[Wanted]:

@@ -17,7 +17,7 @@ def comparison_document(found: Json) -> dict[str, Any]:
     rows = [
         {"label": f"accuracy, {run['title']}", "value": percent(run["accuracy"], 2),
          "note": f"{grouped(run['samples'])} recordings"}
-        for run in found["runs"] if run["accuracy"] is not None
+        for run in found["runs"] if run["accuracy"] is not None and run["samples"] == found["samples"]  # not Lava's few
     ]  # fmt: skip
     if found["loss"] is not None:
         rows.append({"label": "lost on the way to integers", "value": f"{found['loss']:.2f} points", "note": ""})

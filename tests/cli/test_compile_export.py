@@ -116,3 +116,31 @@ def test_a_program_leaves_as_a_file_of_lava_dl_and_comes_back(network, tmp_path)
     assert result.exit_code == 0 and "x.npz" in json.loads(result.stdout)["notes"][0]
     result = run("export", tmp_path / "x.nhw", "--out", tmp_path / "x.nir")
     assert result.exit_code == 2 and "lava, netx" in result.stderr
+
+
+def test_fewer_bits_until_the_network_fits(tmp_path):
+    """9,472 weights and the state of 138 neurons do not fit 128 cores of 80 bytes with 8 bits each."""
+    write_nir(tmp_path / "x.nir", chain([64, 128, 10], bits=None))
+    told = ["compile", tmp_path / "x.nir", "--target", "loihi2", "--steps", 20, "--out", tmp_path / "x.nhw", "--json"]
+    small = [*told, "--budget", "80B"]
+    assert run(*small).exit_code == 1
+    document = json.loads(run(*small, "--mixed", "--quantise", "percentile:99.5").stdout)
+    bits = [row["bits"] for row in document["layers"]]
+    assert min(bits) < 8 and any("squared error of its weights" in note for note in document["notes"])
+    assert load_program(tmp_path / "x.nhw").connections[0].num_weight_bits == bits[0]
+    refused = run(*told, "--budget", "20B", "--mixed")
+    assert refused.exit_code == 1 and "fewest bits" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--quantise", "percentile:x"), "percentile:99.9"),
+        (("--quantise", "mse:3"), "--quantise"),
+        (("--bits", "l9=4"), "l9"),
+        (("--bits", "l1=4", "--bits", "5"), "NAME=NUMBER"),
+    ],
+)
+def test_settings_of_quantisation_that_mean_nothing_are_refused(network, tmp_path, options, words):
+    result = run("compile", network, "--target", "loihi2", "--steps", 20, "--out", tmp_path / "x.nhw", *options)
+    assert result.exit_code == 2 and words in result.stderr

@@ -219,6 +219,11 @@ def test_recordings_and_programs_that_do_not_fit_are_named():
         compare(graph, lowered, CHIP, shown(7))
     with pytest.raises(ValueRangeError, match="19 steps"):
         compare(graph, lowered, CHIP, Recordings(shown(6).x[:, :19]))
+    with pytest.raises(ValueRangeError, match="numbers of 2 bits"):
+        compare(graph, lowered, CHIP, Recordings(shown(6).x * 3))
+    graded = lower(graph, CHIP, steps=STEPS, input_bits=2)
+    found = compare(graph, graded, CHIP, Recordings(shown(6).x * 3), attribute=False)
+    assert found.emulator_differs == 0 and found.pair("reference", "equations").first is None
     other = dyadic([6, 4])
     with pytest.raises(ValueRangeError, match="populations"):
         compare(graph, lowered, CHIP, shown(6), program=lower(other, CHIP, steps=STEPS).program)

@@ -1,4 +1,4 @@
-"""The Braille networks of the NIR paper in 8-bit integers, on the 1,158 recordings that there are of training's data."""
+"""The Braille networks of the NIR paper in 8-bit integers, on 1,158 recordings of training's data."""
 
 from __future__ import annotations
 

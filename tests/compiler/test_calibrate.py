@@ -112,7 +112,7 @@ def test_the_search_differs_in_no_more_spikes_than_the_largest_weight_does():
         wrong[method] = [layer_mismatch(found, run, LOIHI2).mean for run in (chosen_on, other)]
     assert wrong["spikes"][0] < wrong["max"][0]
     assert wrong["spikes"][1] < wrong["max"][1]
-    assert any("scales tried" in note for note in found.notes)
+    assert any("choices of scales" in note for note in found.notes)
 
 
 def test_the_search_needs_data():
@@ -136,8 +136,8 @@ def test_neurons_that_never_or_always_fire_are_told_with_a_remedy():
     run = calibrate(network, np.ones((2, 10, 2), int))
     found = integer_layer(layer, network.synapses, LOIHI2, QuantisationSettings(), steps=10, calibration=run)
     text = "\n".join(found.notes)
-    assert "a: 2 of 3 neurons (66.7%) never fire" in text and "more bits" in text
-    assert "a: 1 of 3 neurons (33.3%) always fire" in text and "threshold" in text
+    assert "a: 2 of 3 neurons (66.7%) never fire" in text and "a: 1 of 3 neurons (33.3%) always fire" in text
+    assert text.count("in float, too; train them, or leave them out") == 2
     assert "cannot spike within 10 steps" in text
 
 
@@ -148,3 +148,18 @@ def test_braille_float_networks(shared):
         network, x, y = braille(shared, kind)
         spikes = calibrate(network, x).sent["lif2"]
         assert np.mean(spikes.sum(1).argmax(1) == y) == pytest.approx(accuracy, abs=6e-5)
+
+
+def test_samples_in_parts_are_the_same_run(monkeypatch):
+    network = two_layers()
+    x = (np.random.default_rng(6).random((7, 12, 5)) < 0.4).astype(np.uint8)
+    whole = calibrate(network, x)
+    layer = integer_layer(network.layer("b"), network.onto("b"), LOIHI2, QuantisationSettings(bits=4), steps=12)
+    expected = layer_mismatch(layer, whole, LOIHI2)
+    monkeypatch.setattr("neurotrain_hw.compiler.calibrate._ELEMENTS", 100)
+    parts = calibrate(network, x)
+    for name in ("a", "b"):
+        assert np.array_equal(parts.sent[name], whole.sent[name])
+        assert np.array_equal(parts.peaks[name].membrane, whole.peaks[name].membrane)
+    found = layer_mismatch(layer, parts, LOIHI2)
+    assert np.allclose(found.wrong, expected.wrong, rtol=1e-12) and np.array_equal(found.rate, expected.rate)

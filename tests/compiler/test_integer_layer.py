@@ -222,7 +222,9 @@ def test_two_connections_from_one_neuron_hold_a_constant_current_coarse_and_fine
         ideal_synapses(np.zeros((3, 1)), name="fine", pre="one"),
     )  # fmt: skip
     got = sum(s.q[:, 0] * s.scale for s in layer.synapses[1:])
-    assert np.abs(got - current).max() < 0.7 / 127 / 50
+    error = np.abs(got - current).max()
+    assert error < 0.7 / 127 / 50
+    assert any(f"coarse: a constant of up to 0.7, off by at most {error:.3g}" in note for note in layer.notes)
     check_shared_membrane(layer)
 
 

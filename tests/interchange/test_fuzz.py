@@ -134,7 +134,7 @@ def fuzz_files(folder: Path, runs: int, seed: int) -> dict[str, int]:
     for k in range(runs):
         rng = np.random.default_rng([seed, k])
         path.write_bytes(mutate_bytes(wholes[k % len(wholes)], wholes[rng.integers(len(wholes))], rng))
-        signal.alarm(2 * SECONDS)
+        signal.alarm(SECONDS)
         try:
             tree = read_tree(path, limits=Limits(memory_bytes=MEMORY_BYTES, seconds=3))
         except NeurotrainError as error:

@@ -8,7 +8,7 @@ import nir
 import numpy as np
 import snntorch as snn
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch_nets import hidden_run, on_grid, spikes
@@ -88,6 +88,9 @@ def networks(draw: st.DrawFn) -> tuple[nn.Module, tuple[int, ...]]:
                 "dilation": draw(st.integers(1, 2)),
             }  # fmt: skip
             conv = nn.Conv1d if len(shape) == 2 else nn.Conv2d
+            kernel = np.broadcast_to(sides["kernel_size"], len(shape) - 1)
+            spans = sides["dilation"] * (kernel - 1) + 1
+            assume(np.all(spans <= np.array(shape[1:]) + 2 * sides["padding"]))
             put(conv(shape[0], group * draw(st.integers(1, 2)), groups=group, bias=bias, **sides))
             if len(shape) == 3 and min(shape[1:]) > 1 and draw(st.booleans()):
                 put(draw(st.sampled_from([nn.AvgPool2d(2), nn.LPPool2d(1, 2), nn.AvgPool2d((1, 2), stride=1)])))

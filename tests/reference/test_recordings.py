@@ -6,7 +6,6 @@ Recorded by the frameworks themselves (snnTorch 1.0.0, Norse, Sinabs 2.0.3, Rock
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -280,36 +279,44 @@ def test_the_first_layer_of_the_cnn(shared, mode, steps, digits):
     assert mismatches(run.sent["1"], expected) == 0 and expected.sum() > 1000
 
 
+@cache
+def recordings(path: Path) -> dict[str, bytes]:
+    """The files in an archive of N-MNIST, by number."""
+    with tarfile.open(path) as archive:
+        return {Path(m.name).stem: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
+
+
 def frames(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     """N-MNIST recordings as spikes (T, 2, 34, 34) in whole bins of 1 ms from the first event; 5 bytes an event."""
     found = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = Path(member.name).stem
-            if name not in names:
-                continue
-            raw = io.BytesIO(archive.extractfile(member).read()).getvalue()  # type: ignore[union-attr]
-            event = np.frombuffer(raw, np.uint8).reshape(-1, 5).astype(np.int64)
-            time_us = ((event[:, 2] & 127) << 16) | (event[:, 3] << 8) | event[:, 4]
-            bins = (time_us - time_us[0]) // 1000
-            x = np.zeros((int(bins.max()) + 1, 2, 34, 34), np.uint8)
-            np.add.at(x, (bins, event[:, 2] >> 7, event[:, 1], event[:, 0]), 1)
-            found[name] = x[:-1]
+    for name in names:
+        event = np.frombuffer(recordings(path)[name], np.uint8).reshape(-1, 5).astype(np.int64)
+        time_us = ((event[:, 2] & 127) << 16) | (event[:, 3] << 8) | event[:, 4]
+        bins = (time_us - time_us[0]) // 1000
+        x = np.zeros((int(bins.max()) + 1, 2, 34, 34), np.uint8)
+        np.add.at(x, (bins, event[:, 2] >> 7, event[:, 1], event[:, 0]), 1)
+        found[name] = x[:-1]
     return found
 
 
-def cnn_counts(shared: Path, mode: str, samples: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Output spikes of test recordings, as counted here and as stored, and their labels."""
+PARTS = {"test": ("test100.txt", "nmnist_test100_bs2.tar.xz"), "train": ("train1K.txt", "nmnist_train1000_bs2.tar.xz")}
+
+
+def cnn_counts(
+    shared: Path, mode: str, samples: slice, part: str = "test"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Output spikes of recordings, as counted here and as stored, and their labels."""
     folder = shared / "data/nir/cnn_sinabs_nmnist"
-    table = np.loadtxt(folder / "test100.txt", dtype=int, comments="#")[samples]
-    found = frames(folder / "nmnist_test100_bs2.tar.xz", [str(k) for k in table[:, 0]])
+    names, archive = PARTS[part]
+    table = np.loadtxt(folder / names, dtype=int, comments="#")[samples]
+    found = frames(folder / archive, [str(k) for k in table[:, 0]])
     steps = [len(found[str(k)]) for k in table[:, 0]]
     x = np.zeros((max(steps), len(table), 2, 34, 34), np.uint8)
     for k, name in enumerate(table[:, 0]):
         x[: steps[k], k] = found[str(name)]
     sent = run_graph(cnn(shared, mode), x, record=["12"], states=False).sent["12"]
     counts = np.array([sent[:n, k].sum(0) for k, n in enumerate(steps)])
-    stored = np.load(folder / "output_spike_counts.npz", allow_pickle=False)[f"test_{mode}"][samples]
+    stored = np.load(folder / "output_spike_counts.npz", allow_pickle=False)[f"{part}_{mode}"][samples]
     return counts, stored, table[:, 1]
 
 
@@ -331,6 +338,22 @@ def test_output_counts_of_the_cnn_on_100_recordings(shared, mode, right, rounded
     correct, different = 0, 0
     for start in range(0, 100, 20):
         counts, stored, labels = cnn_counts(shared, mode, slice(start, start + 20))
+        different += mismatches(counts, stored)
+        correct += int((counts.argmax(1) == labels).sum())
+    assert correct == right and different <= rounded
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "right", "rounded"), [("zero", 979, 0), ("multi", 988, 64), ("sub", 974, 0)])
+def test_output_counts_of_the_cnn_on_1000_recordings(shared, mode, right, rounded):
+    """Recordings of training's data, for which the README states .979, .988 and .974.
+
+    Of the 10,000 counts of `multi`, 64 differ, in 19 recordings; of five of these, three differ between float32 and
+    float64, too.
+    """
+    correct, different = 0, 0
+    for start in range(0, 1000, 20):
+        counts, stored, labels = cnn_counts(shared, mode, slice(start, start + 20), "train")
         different += mismatches(counts, stored)
         correct += int((counts.argmax(1) == labels).sum())
     assert correct == right and different <= rounded

@@ -66,7 +66,9 @@ class _Assembly:
         neurons = [name for name, node in self.nodes.items() if type(node).__name__ in NEURONS]
         inputs = [name for name, node in self.nodes.items() if isinstance(node, nir.Input)]
         order = find_order(self.nodes, self.edges, inputs=inputs, first=(), with_state=neurons, loops="neurons")
-        network = nir.NIRGraph({name: self.nodes[name] for name in order.nodes}, list(self.edges), type_check=False)
+        place = {name: k for k, name in enumerate(order.nodes)}
+        edges = sorted(self.edges, key=lambda edge: (place[edge[0]], place[edge[1]]))
+        network = nir.NIRGraph({name: self.nodes[name] for name in order.nodes}, edges, type_check=False)
         return Graph(network, meaning, tuple(self.notes))
 
     def inputs(self, sig: Sig) -> None:

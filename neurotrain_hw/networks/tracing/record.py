@@ -237,9 +237,21 @@ class _Recorder(TorchFunctionMode):
         elif isinstance(result, Mapping):
             for key, value in result.items():
                 yield from self.returned(value, f"{name}_{key}" if name else str(key))
+        elif isinstance(result, list) and _alike(result):  # of steps, or of layers: `step.py` finds out
+            parts = tuple(self.term(value) for value in result)
+            shape = (len(result), *result[0].shape)
+            yield name, Term("stack", parts, shape, self.place("list"), {"axis": 0, "listed": True})
         elif isinstance(result, Sequence) and not isinstance(result, str):
             for number, value in enumerate(result):
                 yield from self.returned(value, f"{name}_{number}" if name else str(number))
+
+
+def _alike(values: list[Any]) -> bool:
+    """Whether a list holds several tensors of one shape."""
+    first = values[0] if len(values) > 1 else None
+    return isinstance(first, torch.Tensor) and all(
+        isinstance(value, torch.Tensor) and value.shape == first.shape for value in values
+    )
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -156,7 +156,7 @@ class _Folding:
         """What forward returns, by name: signals that nothing else takes; states of neurons are left out."""
         found: dict[str, Sig] = {}
         states: dict[str, Term] = {}
-        for name, term in self.trace.returned.items():
+        for name, term in self.returned():
             parts = self.over_time(term)
             if parts is None or all(part.kind == "constant" for _, part in parts):
                 continue
@@ -172,6 +172,15 @@ class _Folding:
         if not found:
             raise UnsupportedError("forward returns nothing that a neuron or a layer sent", need="spikes as the output")
         return self.last(found, states)
+
+    def returned(self) -> Iterator[tuple[str, Term]]:
+        """What forward returned; a list that is not one of steps is taken apart."""
+        for name, term in self.trace.returned.items():
+            if term.attrs.get("listed") and (self.steps == 1 or len(term.args) != self.steps):
+                for number, part in enumerate(term.args):
+                    yield f"{name}_{number}" if name else str(number), part
+            else:
+                yield name, term
 
     def last(self, found: dict[str, Sig], states: dict[str, Term]) -> dict[str, Sig]:
         """Of what is returned, that which no other population takes; all where there is none."""
