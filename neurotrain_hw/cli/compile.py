@@ -104,8 +104,9 @@ def compile_(
             else:
                 _print_layers(layers)
             memory.print_map(found, every_core=every_core or found.cores <= memory.MOST_CORES)
-            for note in program.notes:
-                typer.echo(f"note: {note}")
+            # warnings last, where they are seen
+            for note in sorted(program.notes, key=lambda text: text.startswith("warning: ")):
+                typer.echo(note if note.startswith("warning: ") else f"note: {note}")
             typer.echo(f"wrote {out}: {memory.used(found)} of {chip.name}")
 
 

@@ -137,7 +137,8 @@ class _Builder:
             (sy, sx), (py, px), (dy, dx) = source.conv.stride, source.conv.padding, source.conv.dilation
             return Connection(
                 source.name, "conv", source.pre, source.post, kernel, weight_exp=synapses.weight_exp,
-                num_message_bits=message_bits, conv=Convolution((sx, sy), (px, py), (dx, dy), source.conv.groups),
+                num_weight_bits=synapses.stored_bits, num_message_bits=message_bits,
+                conv=Convolution((sx, sy), (px, py), (dx, dy), source.conv.groups),
             )  # fmt: skip
         n_post, n_pre = post.numbers.size, pre.numbers.size
         if source.conv is not None:

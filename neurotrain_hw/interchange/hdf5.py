@@ -26,7 +26,8 @@ _SCALARS = frozenset(f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8)) |
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take: address space and data in bytes; CPU time in seconds, and twice that on the wall.
+    """What reading one file may take: address space and data in bytes; CPU time in seconds, and four
+    times that on the wall, since the machine may be busy.
 
     A file gets one second more for each 8 MiB that it is long.
     """
@@ -50,11 +51,11 @@ def read_tree(path: Path, *, limits: Limits | None = None) -> Tree:
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=2 * seconds, check=False, env=environment,
+            command, capture_output=True, timeout=4 * seconds, check=False, env=environment,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise FormatError("reading it did not end", where=str(path), limit=f"{2 * seconds} s") from error
+        raise FormatError("reading it did not end", where=str(path), limit=f"{4 * seconds} s") from error
     if done.returncode not in (0, 3):
         raise FormatError(_death(done.returncode, done.stderr), where=str(path), remedy="The file is damaged.")
     return _tree(done.stdout, path)

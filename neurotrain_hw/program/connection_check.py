@@ -158,10 +158,14 @@ def _check_conv(
         raise ValueRangeError(f"the post population has shape {post.shape}", where=where, need=need)
     if connection.plasticity is not None or connection.pre_port != "spikes":
         raise ValueRangeError("a conv does not learn, and reads spikes", where=where)
-    if connection.num_weight_bits != 8 or connection.sign_mode is not None:
+    if connection.sign_mode is not None:
+        raise ValueRangeError("a conv takes its weights as they are", where=where, need="no sign_mode")
+    bits = connection.num_weight_bits
+    if bits < 8 and (weights.min() < -(1 << (bits - 1)) or weights.max() >= 1 << (bits - 1)):
         raise ValueRangeError(
-            "a conv takes its weights as they are", where=where, need="num_weight_bits 8 and no sign_mode"
-        )
+            f"a conv takes its weights as they are, here {weights.min()} to {weights.max()}", where=where,
+            need=f"integers of {bits} bits, as its num_weight_bits says",
+        )  # fmt: skip
     if weights.min() < -(2**31) or weights.max() >= 2**31:
         raise ValueRangeError("a weight does not fit into 32 bits", where=where)
     return weights.shape

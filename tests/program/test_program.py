@@ -261,7 +261,7 @@ def _image(**changes: Any) -> Program:
         ({"weights": np.ones((6, 3, 3), np.int16)}, r"shape \(6, 3, 3\)"),
         ({"weights": np.full((6, 3, 3, 2), 2**31)}, "does not fit into 32 bits"),
         ({"plasticity": Plasticity("2f", dw="x1*y0")}, "does not learn"),
-        ({"num_weight_bits": 4}, "takes its weights as they are"),
+        ({"num_weight_bits": 2, "weights": np.full((6, 3, 3, 2), 2)}, "here 2 to 2.*integers of 2 bits"),
         ({"delays": np.ones((6, 3, 3, 2), np.int32)}, "delays"),
     ],
 )
