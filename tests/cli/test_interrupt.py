@@ -87,7 +87,9 @@ def test_the_demo_ends_with_all_its_processes(tmp_path: Path) -> None:
     assert demo.end() == 130
     assert "Traceback" not in demo.said()
     assert "The same command goes on where this one stopped" in demo.said()
-    assert set(_files(tmp_path / "demo")) == {"checkpoint.npz"}
+    # one of the runs is under way; another may have ended meanwhile; nothing is half written
+    left = set(_files(tmp_path / "demo"))
+    assert "checkpoint.npz" in left and left <= {"checkpoint.npz", "weights.npz", "run.json", "model.nir"}
     demo.has_left_nobody()
 
 
