@@ -53,7 +53,7 @@ def batch(sizes: Sequence[int], *, steps: int = STEPS, seed: int = 2) -> tuple[t
     return spikes, torch.from_numpy(rng.integers(0, sizes[-1], SAMPLES))
 
 
-class _Spike(torch.autograd.Function):
+class Spike(torch.autograd.Function):
     @staticmethod
     def forward(ctx, u, psi):
         ctx.save_for_backward(psi(u))
@@ -92,7 +92,7 @@ def autograd(
                 past = fired[k] if recurrent_spikes else fired[k].detach()
                 current = current + past @ free[k][1].T
             v[k] = cell.beta * v[k] - taken + current
-            fired[k] = _Spike.apply(v[k] - threshold, cell.psi)
+            fired[k] = Spike.apply(v[k] - threshold, cell.psi)
             a[k] = cell.rho * a[k] + fired[k]
             now = fired[k] if below else fired[k].detach()
         if loss == "membrane-ce":

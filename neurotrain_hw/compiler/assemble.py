@@ -110,8 +110,6 @@ class _Builder:
         else:
             kind = "lif_reset"
             parameters |= {"reset_interval": self.steps, "reset_offset": self.network.depth[name] + 1}
-            if self.apart:  # once: later resets would fall into no sample, but into its last steps elsewhere
-                parameters["reset_interval"] = self.steps + max(self.network.depth.values())
             arithmetic = replace(arithmetic, reset=ideal.reset)
             if ideal.reset == "subtract":
                 self.notes.append(f"{name}: its reset by subtraction needs a neuron program; Lava's LIF resets to zero")

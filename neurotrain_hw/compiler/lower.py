@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -41,18 +41,18 @@ class Lowered:
     program: Program
 
 
-def compile_graph(
-    graph: Graph,
-    chip: Chip,
-    *,
-    steps: int,
-    settings: QuantisationSettings | None = None,
-    weight_exp: int | None = None,
-    nearest: bool = False,
-    calibration: CalibrationInputs | None = None,
-    input_bits: int = 0,
-    name: str = "",
-) -> Program:
+class LoweringOptions(TypedDict, total=False):
+    """What the three functions below may be given beside the steps of a sample; see `compile_graph`."""
+
+    settings: QuantisationSettings | None
+    weight_exp: int | None
+    nearest: bool
+    calibration: CalibrationInputs | None
+    input_bits: int
+    name: str
+
+
+def compile_graph(graph: Graph, chip: Chip, *, steps: int, **options: Unpack[LoweringOptions]) -> Program:
     """The program of a graph on a Loihi-class chip, not yet placed on cores (see `place`).
 
     `steps`: steps T of a sample; a layer of depth d works on it in steps d+1 .. d+T and is reset before them.
@@ -65,10 +65,7 @@ def compile_graph(
     Raises UnsupportedError for what cannot be lowered (node, reason, remedy), ValueRangeError for weights that all
     become zero and for parameters out of range.
     """
-    return lower(
-        graph, chip, steps=steps, settings=settings, weight_exp=weight_exp, nearest=nearest, calibration=calibration,
-        input_bits=input_bits, name=name,
-    ).program  # fmt: skip
+    return lower(graph, chip, steps=steps, **options).program
 
 
 def lower(
@@ -98,38 +95,23 @@ def lower(
 
 
 def lower_mixed(
-    graph: Graph,
-    chip: Chip,
-    *,
-    steps: int,
-    settings: QuantisationSettings | None = None,
-    nearest: bool = False,
-    calibration: CalibrationInputs | None = None,
-    input_bits: int = 0,
-    chips: int | None = 1,
-    budget_bytes: int | None = None,
-    name: str = "",
-) -> Lowered:
+    graph: Graph, chip: Chip, *, steps: int, chips: int | None = 1, budget_bytes: int | None = None,
+    **options: Unpack[LoweringOptions],
+) -> Lowered:  # fmt: skip
     """As `lower`, with fewer bits for the connections where they cost least, until the network fits.
 
     `chips`: the most that it may take; `budget_bytes`: of all its weights, where given. Raises CapacityError where even
     the fewest bits do not fit.
     """
-    given: dict[str, Any] = {
-        "steps": steps,
-        "nearest": nearest,
-        "calibration": calibration,
-        "input_bits": input_bits,
-        "name": name,
-    }
-    settings = settings or QuantisationSettings()
-    widest = lower(graph, chip, settings=settings, **given)
+    settings, calibration = options.get("settings") or QuantisationSettings(), options.get("calibration")
+    widest = lower(graph, chip, steps=steps, **options)
     found = None if calibration is None else calibrate(widest.network, calibration)
     mixed = mixed_bits(
         widest.network, layout_of(widest.program), chip, settings, steps=steps, calibration=found, chips=chips,
         budget_bytes=budget_bytes,
     )  # fmt: skip
-    lowered = lower(graph, chip, settings=replace(settings, bits=dict(mixed.bits)), **given)
+    options["settings"] = replace(settings, bits=dict(mixed.bits))
+    lowered = lower(graph, chip, steps=steps, **options)
     return replace(lowered, program=replace(lowered.program, notes=(*lowered.program.notes, *mixed.notes)))
 
 

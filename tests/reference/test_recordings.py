@@ -6,7 +6,6 @@ Recorded by the frameworks themselves (snnTorch 1.0.0, Norse, Sinabs 2.0.3, Rock
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 import nir
 import numpy as np
 import pytest
+from nmnist import frames
 
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, nir_file, read_nir
 from neurotrain_hw.interchange.dialects import read_in
@@ -277,26 +277,6 @@ def test_the_first_layer_of_the_cnn(shared, mode, steps, digits):
     run = run_graph(cnn(shared, mode), x, record=["1"], states=False)
     expected = layer[:steps, digits]
     assert mismatches(run.sent["1"], expected) == 0 and expected.sum() > 1000
-
-
-@cache
-def recordings(path: Path) -> dict[str, bytes]:
-    """The files in an archive of N-MNIST, by number."""
-    with tarfile.open(path) as archive:
-        return {Path(m.name).stem: archive.extractfile(m).read() for m in archive if m.isfile()}  # type: ignore[union-attr]
-
-
-def frames(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    """N-MNIST recordings as spikes (T, 2, 34, 34) in whole bins of 1 ms from the first event; 5 bytes an event."""
-    found = {}
-    for name in names:
-        event = np.frombuffer(recordings(path)[name], np.uint8).reshape(-1, 5).astype(np.int64)
-        time_us = ((event[:, 2] & 127) << 16) | (event[:, 3] << 8) | event[:, 4]
-        bins = (time_us - time_us[0]) // 1000
-        x = np.zeros((int(bins.max()) + 1, 2, 34, 34), np.uint8)
-        np.add.at(x, (bins, event[:, 2] >> 7, event[:, 1], event[:, 0]), 1)
-        found[name] = x[:-1]
-    return found
 
 
 PARTS = {"test": ("test100.txt", "nmnist_test100_bs2.tar.xz"), "train": ("train1K.txt", "nmnist_train1000_bs2.tar.xz")}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from trainer_oracles import Spike
 
 from neurotrain_hw.networks import ModelSpec, SpikingNetwork, build, parse_model
 from neurotrain_hw.trainers.constants import EpropSettings
@@ -28,17 +29,6 @@ def network_and_batch(steps: int, *, layers: int = 2) -> tuple[SpikingNetwork, t
     rng = np.random.default_rng(2)
     spikes = torch.from_numpy((rng.random((steps, 6, 12)) < 0.4).astype(np.uint8))
     return network, spikes, torch.from_numpy(rng.integers(0, 4, 6))
-
-
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u, psi):
-        ctx.save_for_backward(psi(u))
-        return (u > 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, grad):
-        return grad * ctx.saved_tensors[0], None
 
 
 def autograd(network: SpikingNetwork, spikes, labels, settings: EpropSettings, *, cut: bool) -> list[torch.Tensor]:
