@@ -121,11 +121,8 @@ def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.N
     with archive.open(f"{name}.npy") as member:
         shape, fortran, kind = _header(member)
         need = kind.itemsize * math.prod(shape)
-        if kind.kind not in "biuf" or fortran or len(shape) > _AXES_LIMIT:
-            raise FormatError(
-                f"array '{name}' holds {kind} of shape {shape}{' in Fortran order' if fortran else ''}", where=where,
-                need="plain numbers in C order",
-            )  # fmt: skip
+        if kind.kind not in "biuf" or len(shape) > _AXES_LIMIT:
+            raise FormatError(f"array '{name}' holds {kind} of shape {shape}", where=where, need="plain numbers")
         if need > limit:
             raise FormatError(
                 f"array '{name}' is too large", where=where, need=f"{need:,} bytes", limit=f"{limit:,}",
@@ -133,7 +130,7 @@ def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.N
             )  # fmt: skip
         if need > held:
             raise FormatError(f"array '{name}' is shorter than its shape {shape} says", where=where, need=need)
-        array = np.empty(shape, kind)
+        array = np.empty(shape[::-1] if fortran else shape, kind)
         flat, at = array.reshape(-1).view(np.uint8), 0
         while at < flat.size:
             piece = member.read(min(_PIECE, flat.size - at))
@@ -141,7 +138,7 @@ def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.N
                 raise EOFError(f"array '{name}' ends before its data")
             flat[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
             at += len(piece)
-    return array
+    return np.ascontiguousarray(array.T) if fortran else array
 
 
 def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
