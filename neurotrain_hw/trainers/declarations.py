@@ -29,7 +29,7 @@ from neurotrain_hw.trainers.constants import (
     UnsupervisedSettings,
 )
 
-PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "spike-mse")
+PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
 ALL_LAYERS: tuple[Layer, ...] = (
     "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
 )  # fmt: skip
@@ -42,7 +42,7 @@ BROADCAST: tuple[Layer, ...] = (*TRACED, "alpha")
 PER_SYNAPSE: tuple[Layer, ...] = ("dense", "recurrent", "bias")
 FORWARD: tuple[Layer, ...] = tuple(kind for kind in ALL_LAYERS if kind != "learned")
 DENSE: tuple[Layer, ...] = ("dense",)
-MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse")
+MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce")
 ANY_LOSS: tuple[Loss, ...] = (*PER_STEP, "count-ce", "count-mse")
 
 
