@@ -191,7 +191,7 @@ class Cell:
     @cached_property
     def tau(self) -> torch.Tensor:
         """Gain of alpha neurons."""
-        alpha, beta = torch.as_tensor(self.alpha), torch.as_tensor(self.beta)
+        alpha, beta = (torch.as_tensor(each, dtype=torch.float64) for each in (self.alpha, self.beta))
         return torch.log(alpha) / (torch.log(beta) - torch.log(alpha)) + 1
 
 

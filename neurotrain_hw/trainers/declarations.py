@@ -124,7 +124,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
-    "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE),
+    "rtrl": Declaration(
+        ("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE
+    ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
     "stsf": Declaration(

@@ -136,7 +136,7 @@ def test_traces_of_pre_neurons(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_unrolled_neurons_are_those_of_the_steps(name: str) -> None:
     cells = NETWORKS[name]
-    spikes, labels = batch(cells)
+    spikes, _ = batch(cells)
     layers, v, ends = unroll(cells, [cell.rest(SAMPLES) for cell in cells], spikes, "constant")
     states, trains = [cell.rest(SAMPLES) for cell in cells], []
     for now in spikes.double():
