@@ -29,10 +29,10 @@ from neurotrain_hw.trainers.constants import (
     UnsupervisedSettings,
 )
 
-PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "spike-mse")
+PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
 ALL_LAYERS: tuple[Layer, ...] = ("dense", "recurrent", "adaptive")
 DENSE: tuple[Layer, ...] = ("dense",)
-MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse")
+MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce")
 ANY_LOSS: tuple[Loss, ...] = (*PER_STEP, "count-ce", "count-mse")
 
 

@@ -111,7 +111,9 @@ class Online(ABC):
             self.states[k], self._psi[k] = after, psi
             pre = after.fired
         out = steps[-1].after
-        loss, error = losses.at_step(self.regime.loss, out.v, out.fired, self.target, self.regime.gain)
+        loss, error = losses.at_step(
+            self.regime.loss, out.v, out.fired, self.target, self.regime.gain, threshold=self.cells[-1].threshold
+        )
         self.loss += loss
         self.steps_done += 1
         for count, step in zip(self._counts, steps[:-1], strict=bool(self._counts)):
