@@ -11,7 +11,6 @@ rho = 0.) The authors' neurons learn their time constants from the input; these 
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import losses
@@ -43,9 +42,10 @@ class Fptt(Trainer):
             self.network.zero_grad()
             layers, v, states = unroll(self.cells(), states, part, self._constants.reset_gradient)
             done += len(part)
-            target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
+            constants = self._constants
+            target = losses.one_hot(batch.labels, v.shape[2], constants.population).to(v.dtype)
             found = losses.over_steps(
-                self._constants.loss, v[-1:], layers[-1][-1:], target, self._constants.gain
+                constants.loss, v[-1:], layers[-1][-1:], target, constants.gain, constants.population
             ) / len(target)  # fmt: skip
             (found * (done / len(batch.spikes))).backward()
             loss += float(found.detach()) / parts
