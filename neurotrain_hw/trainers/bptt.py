@@ -54,7 +54,10 @@ class Bptt(Trainer):
         layers, v, states = unroll(cells, states, part, constants.reset_gradient)
         target = losses.one_hot(batch.labels, v.shape[2], constants.population).to(v.dtype)
         steps = len(batch.spikes) if constants.loss in losses.PER_STEP else 1
-        found = losses.over_steps(constants.loss, v, layers[-1], target, constants.gain, constants.population)
+        found = losses.over_steps(
+            constants.loss, v, layers[-1], target, constants.gain, threshold=cells[-1].threshold,
+            population=constants.population,
+        )  # fmt: skip
         loss = found / (steps * len(target))
         if constants.rate_strength:
             activity, share = Activity.of(constants), len(part) / (len(batch.spikes) * len(target))

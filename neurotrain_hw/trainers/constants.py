@@ -7,10 +7,16 @@ from typing import Literal
 
 Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
 Loss = Literal[
-    "membrane-ce", "membrane-mse", "spike-mse", "count-ce", "count-mse", "mean-membrane-ce", "mean-membrane-mse",
-    "max-membrane-ce", "max-membrane-mse", "last-membrane-ce", "last-membrane-mse", "first-spike-ce", "first-spike-mse",
+    "membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse", "mean-membrane-ce",
+    "mean-membrane-mse", "max-membrane-ce", "max-membrane-mse", "last-membrane-ce", "last-membrane-mse",
+    "first-spike-ce", "first-spike-mse",
 ]  # fmt: skip
-PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "spike-mse")  # the others are known at a sample's end
+PER_STEP: tuple[Loss, ...] = (
+    "membrane-ce",
+    "membrane-mse",
+    "membrane-bce",
+    "spike-mse",
+)  # the others are known at a sample's end
 Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-spike"]
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "adamw", "adamax", "sgd"]

@@ -33,7 +33,7 @@ from neurotrain_hw.trainers.constants import (
 
 ALL_LAYERS: tuple[Layer, ...] = ("dense", "recurrent", "adaptive")
 DENSE: tuple[Layer, ...] = ("dense",)
-MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse")
+MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce")
 ANY_LOSS: tuple[Loss, ...] = get_args(Loss)
 
 

@@ -40,12 +40,14 @@ class Fptt(Trainer):
         parts = min(self._constants.parts or len(batch.spikes), len(batch.spikes))
         for part in batch.spikes.tensor_split(parts):
             self.network.zero_grad()
-            layers, v, states = unroll(self.cells(), states, part, self._constants.reset_gradient)
+            cells = self.cells()
+            layers, v, states = unroll(cells, states, part, self._constants.reset_gradient)
             done += len(part)
             constants = self._constants
             target = losses.one_hot(batch.labels, v.shape[2], constants.population).to(v.dtype)
             found = losses.over_steps(
-                constants.loss, v[-1:], layers[-1][-1:], target, constants.gain, constants.population
+                constants.loss, v[-1:], layers[-1][-1:], target, constants.gain, threshold=cells[-1].threshold,
+                population=constants.population,
             ) / len(target)  # fmt: skip
             (found * (done / len(batch.spikes))).backward()
             loss += float(found.detach()) / parts

@@ -28,6 +28,8 @@ from neurotrain_hw.trainers.run_folder import TrainedRun
 from neurotrain_hw.trainers.settings import RunSettings
 from neurotrain_hw.trainers.trainer import Batch, Trainer
 
+_SHOWN = 256  # samples in a batch that a rule may ask for between epochs
+
 
 @dataclass(frozen=True)
 class Report:
@@ -96,6 +98,7 @@ def _fit(
     while state.epochs_done < settings.epochs:
         started = time.perf_counter()
         loss = _epoch(settings, splits.train, trainer, optimizer, state.epochs_done + 1, report)
+        trainer.after_epoch(_shown(settings, splits.train, state.epochs_done + 1))
         validation = accuracy(network, splits.validation, steps=settings.model.steps, seed=settings.evaluation_seed)
         state.history.append({"epoch": state.epochs_done + 1, "loss": loss, "validation": validation})
         state.seconds += time.perf_counter() - started
@@ -126,6 +129,13 @@ def _epoch(
         loss += len(chosen) * trainer.learn(Batch(to_time_first(spikes), labels, optimizer.step, key))
         report(Report(epoch, settings.epochs, (start + len(chosen)) / len(order), loss / (start + len(chosen))))
     return loss / len(order)
+
+
+def _shown(settings: RunSettings, samples: Samples, epoch: int) -> Iterator[torch.Tensor]:
+    """The training samples in their own order, in spikes that learning has not seen."""
+    for start in range(0, len(samples), _SHOWN):
+        x, seed = samples.x[start : start + _SHOWN], [settings.seed, epoch, start, 1]
+        yield to_time_first(encode_rate(x, steps=settings.model.steps, seed=seed))
 
 
 def _finish(

@@ -4,14 +4,18 @@ Of a sample with target y* (one-hot), output membranes v_t and spikes s_t over T
 them (`decodings.py`):
 
     membrane-ce        1/T sum_t CE(softmax(gain * v_t), y*)     membrane-mse       1/(2T) sum_t |gain * v_t - y*|^2
+    membrane-bce       1/T sum_t,k log(1 + exp(-z)) for the target, log(1 + exp(z)) for others,
+                       z = gain * (v_t - threshold)
     spike-mse          1/(2T) sum_t |s_t - y*|^2                 of the spikes of every step
     count-ce           CE(softmax(gain * sum_t s_t), y*)         count-mse          1/2 |sum_t s_t / T - y*|^2
     mean-membrane-ce   CE(softmax(gain * mean_t v_t), y*)        mean-membrane-mse  1/2 |gain * mean_t v_t - y*|^2
     max-membrane-ce, last-membrane-ce, -mse                      the same of the largest membrane, and of the last
     first-spike-ce     CE(softmax(-gain * t), y*)                first-spike-mse    1/2 |t / T - (1 - y*)|^2
 
-t: steps before a neuron's first spike, T without one. All but the first three are known only at the end of a sample.
-Several neurons per class (`population`) are averaged first.
+t: steps before a neuron's first spike, T without one. All but the first four are known only at the end of a sample.
+membrane-ce leaves open where the membranes are as a whole, so that many outputs may spike at the same step;
+membrane-bce asks that the target's neuron spikes at every step, and no other. Several neurons per class (`population`)
+are averaged first.
 """
 
 from __future__ import annotations
@@ -31,15 +35,22 @@ def one_hot(labels: torch.Tensor, outputs: int, population: int = 1) -> torch.Te
 
 
 def over_steps(
-    kind: Loss, v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, gain: float, population: int = 1
+    kind: Loss,
+    v: torch.Tensor,
+    fired: torch.Tensor,
+    target: torch.Tensor,
+    gain: float,
+    *,
+    threshold: float | torch.Tensor = 1.0,
+    population: int = 1,
 ) -> torch.Tensor:
     """The loss summed over samples, for `v` and `fired` (T, N, n) and `target` (N, n); per-step losses over steps, too.
 
     That is, a per-step loss is not divided by T, so that the windows of a sample add up.
     """
-    target = pooled(target, population)
     if kind in PER_STEP:
-        return per_sample(kind, pooled(v, population), pooled(fired, population), target, gain).sum()
+        return per_sample(kind, v, fired, target, gain, threshold=threshold, population=population).sum()
+    target = pooled(target, population)
     what, _, form = kind.rpartition("-")
     if what == "count":
         counts = pooled(fired.sum(dim=0), population)
@@ -53,27 +64,55 @@ def over_steps(
 
 
 def at_step(
-    kind: Loss, v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, gain: float, population: int = 1
+    kind: Loss,
+    v: torch.Tensor,
+    fired: torch.Tensor,
+    target: torch.Tensor,
+    gain: float,
+    *,
+    threshold: float | torch.Tensor = 1.0,
+    population: int = 1,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A per-step loss summed over samples, and its derivative (N, n) by v, or by the spikes for spike-mse."""
-    v, fired, target = (pooled(x, population) for x in (v, fired, target))
-    loss = per_sample(kind, v, fired, target, gain).sum()
+    v, fired, target, threshold = _pooled(v, fired, target, threshold, population)
+    loss = per_sample(kind, v, fired, target, gain, threshold=threshold).sum()
     if kind == "membrane-ce":
         error = gain * (functional.softmax(gain * v, dim=1) - target)
+    elif kind == "membrane-bce":
+        error = gain * (torch.sigmoid(gain * (v - threshold)) - target)
     else:
         error = fired - target if kind == "spike-mse" else gain * (gain * v - target)
     return loss, error if population == 1 else (error / population).repeat_interleave(population, dim=1)
 
 
 def per_sample(
-    kind: Loss, v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, gain: float, population: int = 1
+    kind: Loss,
+    v: torch.Tensor,
+    fired: torch.Tensor,
+    target: torch.Tensor,
+    gain: float,
+    *,
+    threshold: float | torch.Tensor = 1.0,
+    population: int = 1,
 ) -> torch.Tensor:
-    """A per-step loss of every sample, (N,) for membranes (N, n), and of every step where they have such."""
-    v, fired, target = (pooled(x, population) for x in (v, fired, target))
+    """A per-step loss of every sample, (N,), or (T, N) for membranes and spikes (T, N, n)."""
+    v, fired, target, threshold = _pooled(v, fired, target, threshold, population)
     if kind == "membrane-ce":
         return -(functional.log_softmax(gain * v, dim=-1) * target).sum(dim=-1)
+    if kind == "membrane-bce":
+        logits = gain * (v - threshold)
+        wanted = target.expand_as(v)
+        return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(dim=-1)
     difference = fired - target if kind == "spike-mse" else gain * v - target
     return difference.square().sum(dim=-1) / 2
+
+
+def _pooled(
+    v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, threshold: float | torch.Tensor, population: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float | torch.Tensor]:
+    if population > 1 and isinstance(threshold, torch.Tensor) and threshold.dim():
+        threshold = pooled(threshold, population)
+    return pooled(v, population), pooled(fired, population), pooled(target, population), threshold
 
 
 def _cross_entropy(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

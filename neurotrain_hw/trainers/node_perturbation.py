@@ -51,4 +51,7 @@ class Disturbed(Online):
 
     def _loss(self, out: State) -> torch.Tensor:
         regime = self.regime
-        return losses.per_sample(regime.loss, out.v, out.fired, self.target, regime.gain, regime.population)
+        return losses.per_sample(
+            regime.loss, out.v, out.fired, self.target, regime.gain, threshold=self.cells[-1].threshold,
+            population=regime.population,
+        )  # fmt: skip

@@ -111,7 +111,10 @@ class Online(ABC):
             pre = after.fired
         out = steps[-1].after
         regime = self.regime
-        loss, error = losses.at_step(regime.loss, out.v, out.fired, self.target, regime.gain, regime.population)
+        loss, error = losses.at_step(
+            regime.loss, out.v, out.fired, self.target, regime.gain, threshold=self.cells[-1].threshold,
+            population=regime.population,
+        )  # fmt: skip
         self.loss += loss
         self.steps_done += 1
         for count, step in zip(self._counts, steps[:-1], strict=bool(self._counts)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,12 @@ class Trainer(ABC):
     @abstractmethod
     def learn(self, batch: Batch) -> float:
         """Learn from one batch; the loss per sample (and step, where the loss is one of every step)."""
+
+    def after_epoch(self, shown: Iterable[torch.Tensor]) -> None:  # noqa: B027
+        """What a rule does between an epoch and its validation; most do nothing.
+
+        `shown`: training samples, each batch (T, N, inputs) made as it is asked for.
+        """
 
     def cells(self) -> list[Cell]:
         """The layers with the weights of this moment."""

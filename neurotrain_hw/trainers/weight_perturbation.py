@@ -73,7 +73,8 @@ class Perturbed(Trainer):
                 pre = states[k].fired
             out = states[-1]
             found = losses.per_sample(
-                constants.loss, out.v, out.fired, target, constants.gain, constants.population
+                constants.loss, out.v, out.fired, target, constants.gain, threshold=cells[-1].threshold,
+                population=constants.population,
             )  # fmt: skip
             total += float(found.sum())
         return total / (len(batch.spikes) * len(batch.labels))

@@ -15,7 +15,7 @@ from neurotrain_hw.trainers.decodings import first_spike, scores
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.trainer import Batch
 
-T, N, CLASSES, GAIN = 9, 4, 3, 0.7
+T, N, CLASSES, GAIN, THRESHOLD = 9, 4, 3, 0.7, 0.8
 
 
 def sample(population: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -42,6 +42,7 @@ def written_out(kind: str, v: np.ndarray, fired: np.ndarray, label: int) -> floa
     return {
         "membrane-ce": sum(cross_entropy(GAIN * now, label) for now in v),
         "membrane-mse": sum(((GAIN * now - y) ** 2).sum() / 2 for now in v),
+        "membrane-bce": sum(np.log1p(np.exp(np.where(y == 1, -1, 1) * GAIN * (now - THRESHOLD))).sum() for now in v),
         "spike-mse": sum(((now - y) ** 2).sum() / 2 for now in fired),
         "count-ce": cross_entropy(GAIN * fired.sum(0), label),
         "count-mse": ((fired.mean(0) - y) ** 2).sum() / 2,
@@ -59,7 +60,7 @@ def written_out(kind: str, v: np.ndarray, fired: np.ndarray, label: int) -> floa
 def over(kind: str, v: np.ndarray, fired: np.ndarray, labels: np.ndarray, population: int = 1) -> torch.Tensor:
     tensors = torch.from_numpy(v), torch.from_numpy(fired)
     target = losses.one_hot(torch.from_numpy(labels), v.shape[2], population).double()
-    return losses.over_steps(kind, *tensors, target, GAIN, population)
+    return losses.over_steps(kind, *tensors, target, GAIN, threshold=THRESHOLD, population=population)
 
 
 @pytest.mark.parametrize("kind", ANY_LOSS)
@@ -137,10 +138,10 @@ def test_the_error_of_a_step_is_the_derivative_of_its_loss(kind: str, population
     v, fired, labels = sample(population)
     v, fired = torch.from_numpy(v[0]).requires_grad_(), torch.from_numpy(fired[0]).requires_grad_()
     target = losses.one_hot(torch.from_numpy(labels), CLASSES * population, population).double()
-    loss, error = losses.at_step(kind, v, fired, target, GAIN, population)
+    loss, error = losses.at_step(kind, v, fired, target, GAIN, threshold=THRESHOLD, population=population)
     (wanted,) = torch.autograd.grad(loss, fired if kind == "spike-mse" else v)
     torch.testing.assert_close(error.detach(), wanted, atol=1e-12, rtol=0)
-    each = losses.per_sample(kind, v, fired, target, GAIN, population)
+    each = losses.per_sample(kind, v, fired, target, GAIN, threshold=THRESHOLD, population=population)
     assert each.shape == (N,) and float(each.sum().detach()) == pytest.approx(float(loss.detach()))
 
 
