@@ -11,17 +11,16 @@ Loss = Literal[
     "mean-membrane-mse", "max-membrane-ce", "max-membrane-mse", "last-membrane-ce", "last-membrane-mse",
     "first-spike-ce", "first-spike-mse",
 ]  # fmt: skip
-PER_STEP: tuple[Loss, ...] = (
-    "membrane-ce",
-    "membrane-mse",
-    "membrane-bce",
-    "spike-mse",
-)  # the others are known at a sample's end
+# the others are known at a sample's end
+PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
 Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-spike"]
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "adamw", "adamax", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
-Layer = Literal["dense", "recurrent", "adaptive"]  # adaptive: a threshold that rises with spikes
+# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
+Layer = Literal[
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
