@@ -49,7 +49,7 @@ class Events:
         first, rows = self._by_column
         for group in first:
             total = _sums(table, rows, group, self.shape[1], total)
-        return total[:, : signal.shape[1]].T  # type: ignore[index]
+        return total[:, : signal.shape[1]].T.contiguous()  # type: ignore[index]
 
     @cached_property
     def _by_column(self) -> tuple[torch.Tensor, torch.Tensor]:
