@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ _NMNIST_BYTES = 5
 _OVERFLOW_ROW = 240
 """An N-MNIST event with this y is no event: it adds 2^13 us to all times after it."""
 
-_CAMERA = 128
+CAMERA = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,7 @@ def read_nmnist(content: bytes, where: str) -> Events:
         raise MissingExtraError("tonic", "train") from None
     kind = np.dtype([("x", np.int64), ("y", np.int64), ("t", np.int64), ("p", np.int64)])
     found = read_mnist_file(io.BytesIO(content), dtype=kind, is_stream=True)
-    return _events(found["t"], found["x"], found["y"], found["p"], (34, 34), where)
+    return checked_events(found["t"], found["x"], found["y"], found["p"], (34, 34), where)
 
 
 def read_gesture(content: bytes, where: str) -> Events:
@@ -65,31 +63,7 @@ def read_gesture(content: bytes, where: str) -> Events:
     if not np.all(np.isfinite(found) & (np.abs(found) < 2.0**40)):
         raise FormatError("holds a value that is no coordinate and no time", where=where)
     x, y, p, t = found.astype(np.int64).T
-    return _events(t * 1000, x, y, p, (_CAMERA, _CAMERA), where)
-
-
-def read_aedat4(content: bytes, where: str) -> Events:
-    """AEDAT 4.0 of a DVS128, tonic's copy of CIFAR10-DVS; the first stream of events counts.
-
-    Read by the package aedat. Raises FormatError, MissingExtraError.
-    """
-    try:
-        import aedat
-    except ImportError:
-        raise MissingExtraError("aedat", "train") from None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recording.aedat4"  # the reader takes paths alone
-        path.write_bytes(content)
-        try:
-            decoder = aedat.Decoder(path)
-            streams = [key for key, stream in decoder.id_to_stream().items() if stream["type"] == "events"]
-            packets = [packet["events"] for packet in decoder if streams and packet["stream_id"] == min(streams)]
-        except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-            raise FormatError(f"cannot be read: {error}", where=where, need="an AEDAT 4.0 file") from None
-    if not packets:
-        raise FormatError("holds no events", where=where)
-    found = np.concatenate(packets)
-    return _events(found["t"], found["x"], found["y"], found["on"], (_CAMERA, _CAMERA), where)
+    return checked_events(t * 1000, x, y, p, (CAMERA, CAMERA), where)
 
 
 def read_aedat2(content: bytes, where: str) -> Events:
@@ -113,10 +87,10 @@ def read_aedat2(content: bytes, where: str) -> Events:
     words = np.frombuffer(content, ">u4", offset=at).astype(np.int64)
     address, t = words[::2], words[1::2]
     x, y = 127 - (address >> 8 & 127), 127 - (address >> 1 & 127)
-    return _events(t, x, y, 1 - (address & 1), (_CAMERA, _CAMERA), where)
+    return checked_events(t, x, y, 1 - (address & 1), (CAMERA, CAMERA), where)
 
 
-def _events(
+def checked_events(
     t: npt.NDArray[Any],
     x: npt.NDArray[Any],
     y: npt.NDArray[Any],
@@ -124,6 +98,7 @@ def _events(
     size: tuple[int, int],
     where: str,
 ) -> Events:
+    """Events of a sensor of `size` (height, width); FormatError where there are none or one is not on it."""
     height, width = size
     if not t.size:
         raise FormatError("holds no events", where=where)

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from neurotrain_hw.data import event_files, frames, members
+from neurotrain_hw.data.aedat4 import Aedat4Reader
 from neurotrain_hw.data.catalogue import CIFAR_CLASSES, TONIC_DVS, Archive, Facts, dataset_facts
 from neurotrain_hw.data.encodings import Encoding
-from neurotrain_hw.data.event_files import read_aedat2, read_aedat4, read_gesture, read_nmnist
+from neurotrain_hw.data.event_files import read_aedat2, read_gesture, read_nmnist
 from neurotrain_hw.data.frames import Frames, Part, Recordings, frame_kind, kept_frames
 from neurotrain_hw.data.members import members as files_of
 from neurotrain_hw.data.places import find, require, verify
@@ -76,15 +77,16 @@ def _recordings(facts: Facts, pairs: list[tuple[Archive, Path]]) -> Recordings:
 def _of_folders(facts: Facts, path: Path) -> Recordings:
     suffixes = {"nmnist": (".bin",), "dvsgesture": (".npy",), "cifar10dvs": (".aedat4", ".aedat")}[facts.name]
     empty = True
-    for name, content in files_of(path, suffixes):
-        empty, where = False, f"{path}: {name}"
-        if facts.name == "nmnist":
-            yield name, int(_label(name, r"(?:^|/)(\d)/[^/]+$", where)), read_nmnist(content, where)
-        elif facts.name == "dvsgesture":
-            yield name, int(_label(name, r"(?:^|/)(\d|10)\.npy$", where)), read_gesture(content, where)
-        else:
-            read = read_aedat4 if name.endswith("4") else read_aedat2
-            yield name, CIFAR_CLASSES.index(_label(name, _CIFAR, where)), read(content, where)
+    with Aedat4Reader() as aedat4:
+        for name, content in files_of(path, suffixes):
+            empty, where = False, f"{path}: {name}"
+            if facts.name == "nmnist":
+                yield name, int(_label(name, r"(?:^|/)(\d)/[^/]+$", where)), read_nmnist(content, where)
+            elif facts.name == "dvsgesture":
+                yield name, int(_label(name, r"(?:^|/)(\d|10)\.npy$", where)), read_gesture(content, where)
+            else:
+                read = aedat4.read if name.endswith("4") else read_aedat2
+                yield name, CIFAR_CLASSES.index(_label(name, _CIFAR, where)), read(content, where)
     if empty:
         raise FormatError(f"holds no file that ends in {' or '.join(suffixes)}", where=str(path))
 
@@ -140,4 +142,4 @@ def _code() -> str:
 def _modules() -> Iterator[str]:
     here = Path(__file__)
     yield from (event_files.__file__, frames.__file__, members.__file__, str(here))
-    yield from (str(here.with_name("spoken.py")), str(here.with_name("spoken_child.py")))
+    yield from (str(here.with_name(f"{name}.py")) for name in ("spoken", "spoken_child", "aedat4", "aedat4_child"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -150,7 +152,12 @@ def npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an .npy member of version {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, kind = read(member)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of heads as Python 2 wrote them
+            shape, fortran, kind = read(member)
+    except (SyntaxError, tokenize.TokenError, RecursionError) as error:  # of a damaged head that is parsed
+        raise ValueError(f"an .npy member with a head that cannot be read: {error}") from None
     if any(size < 0 for size in shape):
         raise ValueError(f"an .npy member of shape {shape}")
     return shape, bool(fortran) and len(shape) > 1, kind
