@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.data.catalogue import Facts, dataset_facts
+from neurotrain_hw.data.mat5 import read_mat5
 from neurotrain_hw.data.members import members
 from neurotrain_hw.data.places import require, verify
 from neurotrain_hw.data.splits import Samples, Splits, stratified
-from neurotrain_hw.errors import FormatError, MissingExtraError
+from neurotrain_hw.errors import FormatError
 
 ByteArray = npt.NDArray[np.uint8]
 
 _SIDE, _CHANNELS = 32, 3
 _PIXELS = _CHANNELS * _SIDE * _SIDE
 _RECORD = 1 + _PIXELS
-LIMIT_IMAGES = 1_000_000
 
 
 def load_cifar10_split(*, validation: float = 0.15, folder: Path | None = None) -> Splits:
@@ -44,7 +42,7 @@ def load_cifar10_split(*, validation: float = 0.15, folder: Path | None = None) 
 def load_svhn_split(*, validation: float = 0.15, folder: Path | None = None) -> Splits:
     """SVHN's cropped digits as `x` float32 (N, 3072) in 0..1, shape (3, 32, 32); the file's class 10 is the digit 0.
 
-    From train_32x32.mat and test_32x32.mat. Raises DataUnavailableError, FormatError, MissingExtraError.
+    From train_32x32.mat and test_32x32.mat. Raises DataUnavailableError, FormatError.
     """
     facts = dataset_facts("svhn")
     places = require(facts, facts.archives, folder)
@@ -55,40 +53,18 @@ def load_svhn_split(*, validation: float = 0.15, folder: Path | None = None) -> 
 
 
 def read_svhn(path: Path) -> ByteArray:
-    """Label and pixels (N, 1 + 3072) of a MATLAB file of version 5 with X (32, 32, 3, N) and y (N, 1) in 1..10.
-
-    Shapes are looked at before anything of their size is read; objects and version 7.3 are refused. FormatError.
-    """
-    try:
-        from scipy.io import loadmat, whosmat
-    except ImportError:
-        raise MissingExtraError("scipy", "train") from None
-    try:
-        shapes = {name: (shape, kind) for name, shape, kind in whosmat(path)}
-        (x_shape, x_kind), (y_shape, y_kind) = shapes.get("X", ((), "")), shapes.get("y", ((), ""))
-        count = x_shape[3] if len(x_shape) == 4 else 0
-        if (
-            x_shape != (_SIDE, _SIDE, _CHANNELS, count) or y_shape != (count, 1) or x_kind != "uint8"
-            or y_kind not in ("uint8", "double") or not 0 < count <= LIMIT_IMAGES
-        ):  # fmt: skip
-            raise FormatError(f"holds {shapes}", where=str(path), need="X, bytes (32, 32, 3, N), and y, numbers (N, 1)")
-        found: dict[str, Any] = loadmat(path, variable_names=["X", "y"])
-        x, y = found["X"], found["y"][:, 0]
-        if x.shape != x_shape or x.dtype != np.uint8 or not np.isin(y, np.arange(1, 11)).all():
-            raise FormatError("labels or pixels are not what they should be", where=str(path), need="labels in 1..10")
-    except (
-        ValueError,
-        TypeError,
-        OSError,
-        NotImplementedError,
-        KeyError,
-        IndexError,
-        zlib.error,
-        MemoryError,
-    ) as error:
-        raise FormatError(f"cannot be read: {error}", where=str(path), need="a MATLAB file of version 5") from None
-    pixels = x.transpose(3, 2, 0, 1).reshape(count, _PIXELS)
-    return np.column_stack([(y % 10).astype(np.uint8), pixels])
+    """Label and pixels (N, 1 + 3072) of a MATLAB file with X (32, 32, 3, N) and y (N, 1) in 1..10. FormatError."""
+    found = read_mat5(path)
+    x, y = found.get("X", np.empty(0)), found.get("y", np.empty(0))
+    count = y.size
+    if x.shape != (_SIDE, _SIDE, _CHANNELS, count) or x.dtype != np.uint8 or y.shape != (count, 1) or not count:
+        raise FormatError(
+            f"holds X {x.dtype} {x.shape} and y {y.shape}", where=str(path),
+            need="X, bytes (32, 32, 3, N), and y, numbers (N, 1)",
+        )  # fmt: skip
+    if not np.isin(y, np.arange(1, 11)).all():
+        raise FormatError("a label is none", where=str(path), need="labels in 1..10")
+    return np.column_stack([(y[:, 0] % 10).astype(np.uint8), x.transpose(3, 2, 0, 1).reshape(count, _PIXELS)])
 
 
 def _records(content: bytes, where: str) -> ByteArray:
