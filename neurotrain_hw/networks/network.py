@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from torch import nn
 
-from neurotrain_hw.networks.layer_faults import pooled
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Shape
@@ -46,7 +45,7 @@ class SpikingNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         before = list(zip(spec.layers, spec.shapes, strict=False))
-        self.synapses = nn.ModuleList(synapses_of(layer, pooled(shape, layer.input_pool)) for layer, shape in before)
+        self.synapses = nn.ModuleList(synapses_of(layer, shape) for layer, shape in before)
         self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
         self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
         self._operators = [_operator(layer, shape) for layer, shape in before]
