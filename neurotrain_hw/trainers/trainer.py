@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.trainers.activity import Activity
 from neurotrain_hw.trainers.cells import Cell, cells_of
 from neurotrain_hw.trainers.constants import OnlineSettings, RuleSettings
+from neurotrain_hw.trainers.losses import one_hot
 from neurotrain_hw.trainers.online import Online, Regime
 from neurotrain_hw.trainers.psi import pseudo_derivative
 from neurotrain_hw.trainers.signals import random_feedback
@@ -85,7 +87,7 @@ class Setting:
     def target(self) -> torch.Tensor:
         """y*, one-hot (N, classes)."""
         weight = self.cells[-1].weight
-        return torch.nn.functional.one_hot(self.labels, len(weight)).to(weight.dtype)
+        return one_hot(self.labels, len(weight), self.regime.population).to(weight.dtype)
 
     @property
     def common(self) -> tuple[list[Cell], torch.Tensor, Regime]:
@@ -122,9 +124,7 @@ class OnlineTrainer(Trainer):
     def start(self, batch: Batch) -> Online:
         """The state of the rule before the first step of a batch."""
         constants = self._constants
-        regime = Regime(
-            constants.loss, constants.gain, constants.burn_in, constants.rate_target, constants.rate_strength
-        )
+        regime = Regime(constants.loss, constants.gain, constants.burn_in, constants.population, Activity.of(constants))
         return self._learner(Setting(self.cells(), batch.labels, regime, batch.generator()))
 
     def random_feedback(self, seed: int, *, scale: float | None = None) -> list[torch.Tensor]:
