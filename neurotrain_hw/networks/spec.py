@@ -102,7 +102,8 @@ class LayerSpec:
     def connections(self, shape: Shape) -> int:
         """Forward synapses between neurons: convolutions and pools unrolled, padding left out."""
         if self.kind == "dense":
-            return self.neurons * math.prod(pooled(shape, self.input_pool)) * self.input_pool ** (2 * (len(shape) == 3))
+            squares = self.input_pool * self.input_pool if len(shape) == 3 else 1
+            return self.neurons * math.prod(pooled(shape, self.input_pool)) * squares
         reach = (self.pool - 1) * self.stride + self.kernel  # of a neuron, over as many places of the kernel
         sides = zip(pooled(shape, self.input_pool)[1:], self.after(shape)[1:], strict=True)
         taps = [
