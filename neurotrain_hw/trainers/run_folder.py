@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurotrain_hw.errors import FormatError
+from neurotrain_hw.errors import FormatError, UnsupportedError
 from neurotrain_hw.files import replacing, write_text
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
 if TYPE_CHECKING:
-    from neurotrain_hw.networks.network import SpikingNetwork
+    import torch
+
+    from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
 
 FORMAT = "run-1"
 RUN, WEIGHTS, GRAPH, CHECKPOINT = "run.json", "weights.npz", "model.nir", "checkpoint.npz"
@@ -44,7 +46,11 @@ class TrainedRun:
 
     @property
     def weights_path(self) -> Path:
-        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`."""
+        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`.
+
+        Recurrent weights have the same under `<layer>/recurrent/`; `<layer>/bias`; and `parameters/<name>` are all
+        parameters of the torch module besides `shadow`.
+        """
         return self.folder / WEIGHTS
 
     def network(self) -> SpikingNetwork:
@@ -57,6 +63,8 @@ class TrainedRun:
         with np.load(self.weights_path, allow_pickle=False) as stored, torch.no_grad():
             for layer, module in zip(self.model.layers, network.synapses, strict=True):
                 module.weight.copy_(torch.from_numpy(stored[f"{layer.name}/shadow"]))
+            for name, parameter in _others(network).items():
+                parameter.copy_(torch.from_numpy(stored[f"parameters/{name}"]))
         return network
 
 
@@ -83,25 +91,45 @@ def load_run(folder: Path) -> TrainedRun:
         raise FormatError(f"not a run: {error!r}", where=str(path)) from error
 
 
-def save_network(folder: Path, network: SpikingNetwork) -> None:
-    """Write weights.npz and model.nir."""
+def save_network(folder: Path, network: SpikingNetwork) -> dict[str, Any]:
+    """Write weights.npz, and model.nir where NIR can hold the network; what is written, or why it is not."""
     from neurotrain_hw.interchange import write_nir
     from neurotrain_hw.networks.export import to_graph
 
     arrays: dict[str, Any] = {}
     for name, weights in network.layer_weights().items():
-        arrays |= {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
-        if weights.integers is not None:
-            arrays |= {f"{name}/integers": weights.integers, f"{name}/scale": weights.scale}
-            arrays[f"{name}/bits"] = weights.bits
+        arrays |= _arrays(name, weights)
+    arrays |= {f"parameters/{name}": parameter.detach().numpy() for name, parameter in _others(network).items()}
     with replacing(folder / WEIGHTS) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
-    write_nir(folder / GRAPH, to_graph(network))
+    try:
+        write_nir(folder / GRAPH, to_graph(network))
+    except UnsupportedError as error:
+        return {"file": None, "why": str(error)}
+    return {"file": GRAPH}
 
 
 def save_document(folder: Path, document: Mapping[str, Any]) -> None:
     """Write run.json, the last file of a run."""
     write_text(folder / RUN, json.dumps({"format": FORMAT, **document}, indent=2) + "\n")
+
+
+def _arrays(name: str, weights: LayerWeights) -> dict[str, Any]:
+    found = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
+    if weights.integers is not None:
+        scale = np.asarray(weights.scale)
+        found |= {f"{name}/integers": weights.integers, f"{name}/scale": scale, f"{name}/bits": weights.bits}
+    if weights.bias is not None:
+        found[f"{name}/bias"] = weights.bias
+    if weights.recurrent is not None:
+        found |= _arrays(f"{name}/recurrent", weights.recurrent)
+    return found
+
+
+def _others(network: SpikingNetwork) -> dict[str, torch.nn.Parameter]:
+    """Parameters besides the shadows of forward weights, by their names in the torch module."""
+    forward = {id(module.weight) for module in network.synapses}
+    return {name: parameter for name, parameter in network.named_parameters() if id(parameter) not in forward}
 
 
 def _model(document: Mapping[str, Any]) -> ModelSpec:
