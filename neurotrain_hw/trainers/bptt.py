@@ -38,7 +38,7 @@ class Bptt(Trainer):
         loss = 0.0
         cells = self.cells()
         states = [cell.rest(len(batch.labels)) for cell in cells]
-        for part in batch.spikes.split(self._window or max(1, len(batch.spikes))):
+        for part in self.shaped(batch.spikes).split(self._window or max(1, len(batch.spikes))):
             found, states = self._part(cells, states, part, batch)
             found.backward()
             loss += float(found.detach())

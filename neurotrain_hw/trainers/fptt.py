@@ -38,7 +38,7 @@ class Fptt(Trainer):
         loss, done = 0.0, 0
         states = [cell.rest(len(batch.labels)) for cell in self.cells()]
         parts = min(self._constants.parts or len(batch.spikes), len(batch.spikes))
-        for part in batch.spikes.tensor_split(parts):
+        for part in self.shaped(batch.spikes).tensor_split(parts):
             self.network.zero_grad()
             cells = self.cells()
             layers, v, states = unroll(cells, states, part, self._constants.reset_gradient)

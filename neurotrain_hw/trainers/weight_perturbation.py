@@ -64,9 +64,9 @@ class Perturbed(Trainer):
         """The mean loss over samples and steps, step by step."""
         cells, constants = self.cells(), self._constants
         states = [cell.rest(len(batch.labels)) for cell in cells]
-        target = losses.one_hot(batch.labels, len(cells[-1].weight), constants.population).to(cells[-1].weight.dtype)
+        target = losses.one_hot(batch.labels, cells[-1].neurons, constants.population).to(cells[-1].weight.dtype)
         total = 0.0
-        for now in batch.spikes:
+        for now in self.shaped(batch.spikes):
             pre = now.to(target.dtype)
             for k, cell in enumerate(cells):
                 states[k] = cell.step(states[k], pre)
