@@ -94,7 +94,8 @@ def spike_counts(
 
 def in_floats(network: SpikingNetwork) -> SpikingNetwork:
     """The network with its shadow weights unquantised, and membranes in floats."""
-    plain = SpikingNetwork(_float_spec(network.spec)).to(network.synapses[0].weight.device)
+    plain = SpikingNetwork(_float_spec(network.spec))
+    plain.to(network.synapses[0].weight.device)
     of = dict(network.named_parameters()) | dict(network.named_buffers())
     with torch.no_grad():
         for name, tensor in (*plain.named_parameters(), *plain.named_buffers()):

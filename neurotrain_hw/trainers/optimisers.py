@@ -21,12 +21,11 @@ def make_optimizer(parameters: list[torch.nn.Parameter], constants: RuleSettings
 
 def updater(optimizer: torch.optim.Optimizer, constants: RuleSettings) -> Callable[[], None]:
     """One step of the optimiser, on gradients of a bounded length where the constants ask for it."""
-    if constants.clip_norm is None:
-        return optimizer.step
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
     def update() -> None:
-        torch.nn.utils.clip_grad_norm_(parameters, constants.clip_norm)
+        if constants.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, constants.clip_norm)
         optimizer.step()
 
     return update

@@ -115,7 +115,7 @@ def save_document(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def _arrays(name: str, weights: LayerWeights) -> dict[str, Any]:
-    found = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
+    found: dict[str, Any] = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
     if weights.integers is not None:
         scale = np.asarray(weights.scale)
         found |= {f"{name}/integers": weights.integers, f"{name}/scale": scale, f"{name}/bits": weights.bits}
