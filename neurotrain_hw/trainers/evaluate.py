@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,6 @@ import torch
 
 from neurotrain_hw.data import EVALUATION_SEED, Samples
 from neurotrain_hw.networks.network import SpikingNetwork
-from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.trainers import losses
 from neurotrain_hw.trainers.cells import cells_of
 from neurotrain_hw.trainers.common_checks import decoding_of
@@ -90,22 +89,3 @@ def spike_counts(
         ]
     predicted: npt.NDArray[np.int64] = torch.cat(found).numpy().astype(np.int64)
     return predicted
-
-
-def in_floats(network: SpikingNetwork) -> SpikingNetwork:
-    """The network with its shadow weights unquantised, and membranes in floats."""
-    plain = SpikingNetwork(_float_spec(network.spec))
-    plain.to(network.synapses[0].weight.device)
-    of = dict(network.named_parameters()) | dict(network.named_buffers())
-    with torch.no_grad():
-        for name, tensor in (*plain.named_parameters(), *plain.named_buffers()):
-            if name in of and of[name].shape == tensor.shape:
-                tensor.copy_(of[name])
-    return plain
-
-
-def _float_spec(spec: ModelSpec) -> ModelSpec:
-    layers = tuple(
-        replace(layer, weight_bits=None, weight_scale="tensor", power_of_two=False, state=None) for layer in spec.layers
-    )
-    return replace(spec, layers=layers)

@@ -11,7 +11,7 @@ from neurotrain_hw.data import Splits
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers.cells import Cell, cells_of
 from neurotrain_hw.trainers.counts import Counts
-from neurotrain_hw.trainers.evaluate import Evaluation, evaluate, in_floats
+from neurotrain_hw.trainers.evaluate import Evaluation, evaluate
 from neurotrain_hw.trainers.memory_split import measure_split
 from neurotrain_hw.trainers.metrics import layer_figures, neurobench
 from neurotrain_hw.trainers.psi import pseudo_derivative
@@ -24,7 +24,7 @@ def measured(settings: RunSettings, splits: Splits, network: SpikingNetwork, dev
     counts = Counts()
     quantised = _on_all(settings, splits, network, counts)
     rounded = any(layer.weight_bits is not None for layer in network.spec.layers)
-    plain = _on_all(settings, splits, in_floats(network), None) if rounded else quantised
+    plain = _on_all(settings, splits, network.in_floats(), None) if rounded else quantised
     both = {"quantised": quantised, "float": plain}
     cells = _cells(network)
     return {

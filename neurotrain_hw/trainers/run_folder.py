@@ -15,9 +15,7 @@ from neurotrain_hw.files import replacing, write_text
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
 if TYPE_CHECKING:
-    import torch
-
-    from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
+    from neurotrain_hw.networks.network import SpikingNetwork
 
 FORMAT = "run-1"
 RUN, WEIGHTS, GRAPH, CHECKPOINT = "run.json", "weights.npz", "model.nir", "checkpoint.npz"
@@ -46,10 +44,8 @@ class TrainedRun:
 
     @property
     def weights_path(self) -> Path:
-        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`.
-
-        Recurrent weights have the same under `<layer>/recurrent/`; `<layer>/bias`; and `parameters/<name>` are all
-        parameters of the torch module besides `shadow`.
+        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`, and what else
+        is learned: `SpikingNetwork.arrays`.
         """
         return self.folder / WEIGHTS
 
@@ -58,13 +54,8 @@ class TrainedRun:
         from neurotrain_hw import networks
 
         network = networks.SpikingNetwork(self.model)  # names the extra where torch is missing
-        import torch
-
-        with np.load(self.weights_path, allow_pickle=False) as stored, torch.no_grad():
-            for layer, module in zip(self.model.layers, network.synapses, strict=True):
-                module.weight.copy_(torch.from_numpy(stored[f"{layer.name}/shadow"]))
-            for name, parameter in _others(network).items():
-                parameter.copy_(torch.from_numpy(stored[f"parameters/{name}"]))
+        with np.load(self.weights_path, allow_pickle=False) as stored:
+            network.load_arrays(stored)
         return network
 
 
@@ -96,10 +87,7 @@ def save_network(folder: Path, network: SpikingNetwork) -> dict[str, Any]:
     from neurotrain_hw.interchange import write_nir
     from neurotrain_hw.networks.export import to_graph
 
-    arrays: dict[str, Any] = {}
-    for name, weights in network.layer_weights().items():
-        arrays |= _arrays(name, weights)
-    arrays |= {f"parameters/{name}": parameter.detach().numpy() for name, parameter in _others(network).items()}
+    arrays: dict[str, Any] = network.arrays()
     with replacing(folder / WEIGHTS) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
     try:
@@ -112,24 +100,6 @@ def save_network(folder: Path, network: SpikingNetwork) -> dict[str, Any]:
 def save_document(folder: Path, document: Mapping[str, Any]) -> None:
     """Write run.json, the last file of a run."""
     write_text(folder / RUN, json.dumps({"format": FORMAT, **document}, indent=2) + "\n")
-
-
-def _arrays(name: str, weights: LayerWeights) -> dict[str, Any]:
-    found: dict[str, Any] = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
-    if weights.integers is not None:
-        scale = np.asarray(weights.scale)
-        found |= {f"{name}/integers": weights.integers, f"{name}/scale": scale, f"{name}/bits": weights.bits}
-    if weights.bias is not None:
-        found[f"{name}/bias"] = weights.bias
-    if weights.recurrent is not None:
-        found |= _arrays(f"{name}/recurrent", weights.recurrent)
-    return found
-
-
-def _others(network: SpikingNetwork) -> dict[str, torch.nn.Parameter]:
-    """Parameters besides the shadows of forward weights, by their names in the torch module."""
-    forward = {id(module.weight) for module in network.synapses}
-    return {name: parameter for name, parameter in network.named_parameters() if id(parameter) not in forward}
 
 
 def _model(document: Mapping[str, Any]) -> ModelSpec:

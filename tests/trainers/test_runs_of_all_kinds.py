@@ -92,7 +92,7 @@ def test_maps_are_flattened_for_a_dense_layer(run: Any) -> None:
 def test_recurrent_learned_decay_and_integrators(run: Any) -> None:
     found = whole(run(spec(RECURRENT, [64]), "bptt", loss="mean-membrane-ce"))
     with np.load(found.weights_path) as stored:
-        beta = stored["parameters/neurons.0.beta"]
+        beta = stored["hidden/beta"]
         assert stored["hidden/recurrent/shadow"].shape == (12, 12)
     assert np.ptp(beta) > 0 and np.array_equal(found.network().neurons[0].beta.detach().numpy(), beta)
 
