@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
-from neurotrain_hw.networks.layer_faults import pooled
+from neurotrain_hw.networks.chip_state import ChipState, chip_state
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Shape
-from neurotrain_hw.networks.weights import LayerWeights, draw, effective, exported, loop_of, synapses_of
+from neurotrain_hw.networks.weights import LayerWeights, computed, draw, effective, exported, loop_of, synapses_of
 
 __all__ = ["LayerParts", "LayerWeights", "SpikingNetwork", "build"]
 
@@ -24,6 +25,7 @@ class LayerParts:
 
     `operator` computes currents from spikes and `weight`; `recurrent` is (n, n) for all-to-all, (n,) for one-to-one;
     `bias` (n,) or (channels,). `beta` and `threshold`: (n,) or (channels, 1, 1); an integrator's threshold is None.
+    `chip`: the number format of membrane and current, where the layer has one; `beta` and `threshold` are then its.
     """
 
     spec: LayerSpec
@@ -33,6 +35,7 @@ class LayerParts:
     bias: torch.Tensor | None
     beta: torch.Tensor
     threshold: torch.Tensor | None
+    chip: ChipState | None = None
 
 
 class SpikingNetwork(nn.Module):
@@ -46,7 +49,7 @@ class SpikingNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         before = list(zip(spec.layers, spec.shapes, strict=False))
-        self.synapses = nn.ModuleList(synapses_of(layer, pooled(shape, layer.input_pool)) for layer, shape in before)
+        self.synapses = nn.ModuleList(synapses_of(layer, shape) for layer, shape in before)
         self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
         self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
         self._operators = [_operator(layer, shape) for layer, shape in before]
@@ -95,25 +98,77 @@ class SpikingNetwork(nn.Module):
             found[layer.name] = replace(exported(synapses, layer), recurrent=recurrent, bias=bias)
         return found
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that is learned, as `load_arrays` takes it, and what quantisation made of it.
+
+        Per layer `<layer>/shadow`, `/effective`, and where weights are quantised `/integers`, `/scale`, `/bits`; the
+        same under `<layer>/recurrent/` where it is recurrent; `<layer>/bias`, `/beta`, `/threshold` where learned.
+        """
+        found: dict[str, np.ndarray] = {}
+        for name, weights in self.layer_weights().items():
+            found |= _as_arrays(name, weights)
+            if weights.recurrent is not None:
+                found |= _as_arrays(f"{name}/recurrent", weights.recurrent)
+        return found | {key: value.detach().cpu().numpy().copy() for key, value in self._others().items()}
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put back what `arrays` gave; KeyError where something is missing, RuntimeError where a shape is another."""
+        with torch.no_grad():
+            for layer, synapses, loop in zip(self.spec.layers, self.synapses, self.loops, strict=True):
+                synapses.weight.copy_(torch.from_numpy(arrays[f"{layer.name}/shadow"]))
+                if layer.recurrent != "none":
+                    loop.weight.copy_(torch.from_numpy(arrays[f"{layer.name}/recurrent/shadow"]))
+            for key, parameter in self._others().items():
+                parameter.copy_(torch.from_numpy(arrays[key]))
+
+    def in_floats(self) -> SpikingNetwork:
+        """A copy that computes with the shadow weights, unquantised, and with a state in floats."""
+        other: SpikingNetwork = SpikingNetwork(self.spec.with_weight_bits(None))
+        other.to(self.synapses[0].weight)
+        other.load_arrays(self.arrays())
+        return other
+
+    def _others(self) -> dict[str, nn.Parameter]:
+        """Learned parameters besides weights."""
+        found = {}
+        for layer, synapses, neurons in zip(self.spec.layers, self.synapses, self.neurons, strict=True):
+            if layer.bias:
+                found[f"{layer.name}/bias"] = synapses.bias
+            found |= {f"{layer.name}/{key}": parameter for key, parameter in neurons.named_parameters()}
+        return found
+
     def _parts(self, position: int, weight: torch.Tensor) -> LayerParts:
         layer, synapses, neurons = self.spec.layers[position], self.synapses[position], self.neurons[position]
         recurrent = None
         if layer.recurrent != "none":
             recurrent = effective(self.loops[position], layer, recurrent=True)
-        threshold = neurons.threshold if layer.spikes else None
-        if layer.neuron == "lapicque":  # snnTorch's has R and C instead
+        bias, chip = synapses.bias if layer.bias else None, None
+        threshold = getattr(neurons, "threshold", None)  # an integrator has none
+        if layer.state is not None:
+            chip = self._chip(position)
+            after = self._operators[position].out_shape
+            size = after if len(after) == 1 else (after[0], 1, 1)
+            beta, threshold = weight.new_full(size, chip.beta), chip.threshold.expand(size)
+        elif layer.neuron == "lapicque":  # snnTorch's has R and C instead
             beta = (1 - 1 / (neurons.R * neurons.C)).expand_as(neurons.threshold)
         else:
             beta = neurons.beta.clamp(0, 1)
-        return LayerParts(
-            layer, self._operators[position], weight, recurrent, synapses.bias if layer.bias else None, beta, threshold
-        )
+        return LayerParts(layer, self._operators[position], weight, recurrent, bias, beta, threshold, chip)
+
+    def _chip(self, position: int) -> ChipState:
+        layer = self.spec.layers[position]
+        found = [computed(self.synapses[position], layer)]
+        if layer.recurrent != "none":
+            found.append(computed(self.loops[position], layer, recurrent=True))
+        return chip_state(layer, found)
 
     def _layer(self, position: int, parts: LayerParts, spikes: torch.Tensor) -> torch.Tensor:
         """What a layer sends in every step."""
         steps, samples = spikes.shape[:2]
         arriving = spikes.flatten(0, 1).to(parts.weight.dtype)
         currents = parts.operator.current(arriving, parts.weight, parts.bias).unflatten(0, (steps, samples))
+        if parts.chip is not None:
+            self.neurons[position].chip = parts.chip
         state, sent, out = rest(parts.spec, currents[0]), torch.zeros_like(currents[0]), []
         for current in currents:
             if parts.recurrent is not None:
@@ -136,6 +191,14 @@ def build(spec: ModelSpec, *, weight_bits: int | Literal["model"] | None = "mode
         if layer.recurrent != "none":
             draw(loop, layer, generator, recurrent=True)
     return network
+
+
+def _as_arrays(name: str, weights: LayerWeights) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
+    if weights.integers is not None:
+        found |= {f"{name}/integers": weights.integers, f"{name}/scale": np.asarray(weights.scale)}
+        found[f"{name}/bits"] = np.asarray(weights.bits)
+    return found
 
 
 def _operator(layer: LayerSpec, shape: Shape) -> Operator:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +36,9 @@ class LayerWeights:
     bias: npt.NDArray[np.float32] | None = None
 
 
-def synapses_of(layer: LayerSpec, arriving: Shape) -> nn.Module:
-    """What holds the forward weights and the bias of a layer, for inputs that have `arriving` once they are pooled."""
-    fan_in = math.prod(arriving)
+def synapses_of(layer: LayerSpec, shape: Shape) -> nn.Module:
+    """What holds the forward weights and the bias of a layer, for inputs of `shape`."""
+    fan_in = layer.fan_in(shape)
     quantiser = _quantiser(layer, layer.weight_scale == "channel")
     if layer.kind == "dense":
         if not quantiser:
@@ -48,11 +47,11 @@ def synapses_of(layer: LayerSpec, arriving: Shape) -> nn.Module:
 
         return QuantLinear(fan_in, layer.neurons, bias=layer.bias, **quantiser)
     if not quantiser:
-        return nn.Conv2d(arriving[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
+        return nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
     from brevitas.nn import QuantConv2d
 
     return QuantConv2d(
-        arriving[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias, **quantiser
+        shape[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias, **quantiser
     )
 
 
@@ -97,7 +96,7 @@ def draw(module: nn.Module, layer: LayerSpec, generator: torch.Generator, *, rec
 
 def effective(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> torch.Tensor:
     """Weights as the network computes with them, with the gradient path to the shadow."""
-    found = _computed(module, layer, recurrent)
+    found = computed(module, layer, recurrent=recurrent)
     weight: torch.Tensor = found.value if hasattr(found, "value") else found
     return weight
 
@@ -105,7 +104,7 @@ def effective(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -
 def exported(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> LayerWeights:
     """Weights as arrays on the CPU, quantised ones with their integers and scale."""
     with torch.no_grad():
-        shadow, found = _floats(module.weight), _computed(module, layer, recurrent)
+        shadow, found = _floats(module.weight), computed(module, layer, recurrent=recurrent)
     if not hasattr(found, "bit_width"):
         return LayerWeights(shadow, _floats(found).copy())
     integers = found.int(float_datatype=True).cpu().numpy().astype(np.int32)
@@ -121,7 +120,7 @@ def standardised(weight: torch.Tensor, gain: float) -> torch.Tensor:
     return (gain * (flat - mean) / torch.sqrt(variance * flat.shape[1] + _EPS)).view_as(weight)
 
 
-def _computed(module: nn.Module, layer: LayerSpec, recurrent: bool) -> Any:
+def computed(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> Any:
     """Brevitas's quantised tensor, or a plain one."""
     weight = module.weight
     if layer.weight_standardised and not recurrent:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurotrain_hw.errors import FormatError
+from neurotrain_hw.errors import FormatError, UnsupportedError
 from neurotrain_hw.files import replacing, write_text
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
@@ -44,7 +44,9 @@ class TrainedRun:
 
     @property
     def weights_path(self) -> Path:
-        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`."""
+        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`, and what else
+        is learned: `SpikingNetwork.arrays`.
+        """
         return self.folder / WEIGHTS
 
     def network(self) -> SpikingNetwork:
@@ -52,11 +54,8 @@ class TrainedRun:
         from neurotrain_hw import networks
 
         network = networks.SpikingNetwork(self.model)  # names the extra where torch is missing
-        import torch
-
-        with np.load(self.weights_path, allow_pickle=False) as stored, torch.no_grad():
-            for layer, module in zip(self.model.layers, network.synapses, strict=True):
-                module.weight.copy_(torch.from_numpy(stored[f"{layer.name}/shadow"]))
+        with np.load(self.weights_path, allow_pickle=False) as stored:
+            network.load_arrays(stored)
         return network
 
 
@@ -83,20 +82,19 @@ def load_run(folder: Path) -> TrainedRun:
         raise FormatError(f"not a run: {error!r}", where=str(path)) from error
 
 
-def save_network(folder: Path, network: SpikingNetwork) -> None:
-    """Write weights.npz and model.nir."""
+def save_network(folder: Path, network: SpikingNetwork) -> dict[str, Any]:
+    """Write weights.npz, and model.nir where NIR can hold the network; what is written, or why it is not."""
     from neurotrain_hw.interchange import write_nir
     from neurotrain_hw.networks.export import to_graph
 
-    arrays: dict[str, Any] = {}
-    for name, weights in network.layer_weights().items():
-        arrays |= {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
-        if weights.integers is not None:
-            arrays |= {f"{name}/integers": weights.integers, f"{name}/scale": weights.scale}
-            arrays[f"{name}/bits"] = weights.bits
+    arrays: dict[str, Any] = network.arrays()
     with replacing(folder / WEIGHTS) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
-    write_nir(folder / GRAPH, to_graph(network))
+    try:
+        write_nir(folder / GRAPH, to_graph(network))
+    except UnsupportedError as error:
+        return {"file": None, "why": str(error)}
+    return {"file": GRAPH}
 
 
 def save_document(folder: Path, document: Mapping[str, Any]) -> None:
