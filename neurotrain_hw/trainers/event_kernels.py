@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -61,7 +60,7 @@ def turn(columns, start, group, first, rows):
         first[g, 0] = start[begin]
 
 
-def _adder(width_bytes: int) -> Callable[..., Any]:
+def _adder(width_bytes: int) -> Any:
     """An intrinsic: out[:width] += sum of table[chosen[p]][:width], p from begin to end; addresses in bytes."""
 
     @intrinsic
@@ -87,9 +86,7 @@ def _sum(
     builder.cbranch(builder.icmp_signed("<", begin, end), loop, done)
     builder.position_at_end(loop)
     p, total = builder.phi(_I64), builder.phi(vector)
-    number = builder.load(
-        builder.inttoptr(builder.add(chosen_at, builder.mul(p, _I64(4))), _I32.as_pointer()), align=4
-    )
+    number = builder.load(builder.inttoptr(builder.add(chosen_at, builder.mul(p, _I64(4))), _I32.as_pointer()), align=4)
     row_at = builder.add(table_at, builder.mul(builder.sext(number, _I64), stride))
     more = builder.fadd(total, builder.load(builder.inttoptr(row_at, vector.as_pointer()), align=size))
     after = builder.add(p, _I64(1))

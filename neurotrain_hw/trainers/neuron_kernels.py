@@ -64,7 +64,8 @@ def psi(kind, scale, k, one, threshold, v, out):
 def back(v, fired, by_fired, kind, scale, k, one, beta, threshold, gate, by_v, by_one, room, d):
     """From d (T, M) = dloss/dv of this step alone to that of all steps, in place.
 
-    Adds psi * by_fired, where by_fired has steps, and J * d[t + 1], J = beta * (1 - gate * s) - (by_v*v + by_one) * psi.
+    Adds psi * by_fired, where by_fired has steps, and J * d[t + 1] with
+    J = beta * (1 - gate * s) - (by_v * v + by_one) * psi.
     `room` (M,) is written to.
     """
     steps = d.shape[0]
