@@ -27,8 +27,9 @@ import torch
 from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
 from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
-from neurotrain_hw.trainers import in_time
+from neurotrain_hw.trainers import in_time, neurons
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
+from neurotrain_hw.trainers.events import Columns, Events
 from neurotrain_hw.trainers.psi import PseudoDerivative
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ class Cell:
             found.append(Way(Bias((1,), shape), self.bias, "constant"))
         return found
 
+    @cached_property
+    def _columns(self) -> Columns:
+        """The weights by pre neuron, for lists of spikes."""
+        return Columns()
+
     @property
     def matrices(self) -> list[torch.Tensor]:
         """Its weights, in the order of `ways`."""
@@ -145,9 +151,17 @@ class Cell:
 
     def step_with(self, before: State, x: torch.Tensor) -> tuple[State, torch.Tensor | None]:
         """The same from what has arrived, and what a maximum pool behind has let through."""
-        current, out = self.way.drive(x, self.weight, self.bias)
+        events = Events.of(x) if isinstance(self.way, Dense) and Events.pays(self.weight) else None
+        if events is None:
+            current, out = self.way.drive(x, self.weight, self.bias)
+        else:
+            current, out = events.currents(self.weight, self._columns), None
+            current = current if self.bias is None else current + self.bias
         if self.recurrent is not None:
             current += self.ways[1].operator.drive(before.fired, self.recurrent)[0]
+        if neurons.compiles(self, current):
+            v, fired = neurons.step(self, current, before)
+            return State(v, fired, before.a), out
         v, currents = self.integrate(before.v, before.fired, before.currents, current, "gate")
         fired = (self.distance(v, before.a) > 0).to(v.dtype)
         return State(v, fired, self.rho * before.a + fired if self.strength else before.a, currents), out

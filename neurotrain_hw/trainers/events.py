@@ -17,8 +17,22 @@ from neurotrain_hw.trainers import event_kernels
 
 DENSEST = 0.25
 """Up to this share of spikes, additions are faster than products (benchmarks/against_neurotrain.py's network)."""
-_LEAST_ROWS, _LEAST_WORDS = 16, 4096
+_LEAST_ROWS, _LEAST_WORDS, _LEAST_POST = 16, 4096, 32
 _GROUP = 256
+
+
+class Columns:
+    """Weights (n_post, n_pre) by pre neuron, in rows that fill whole lanes; kept until the weights change."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._table: torch.Tensor | None = None
+
+    def of(self, weight: torch.Tensor) -> torch.Tensor:
+        """The table of `weight`, always the same tensor."""
+        if self._table is None or self._version != weight._version:
+            self._version, self._table = weight._version, _lanes(weight.detach().T)
+        return self._table
 
 
 class Events:
@@ -39,9 +53,15 @@ class Events:
         n_events = event_kernels.count(rows.numpy(), start.numpy())
         return None if not 0 <= n_events <= DENSEST * rows.numel() else cls(rows, start, n_events)
 
-    def currents(self, weight: torch.Tensor) -> torch.Tensor:
+    @staticmethod
+    def pays(weight: torch.Tensor) -> bool:
+        """Whether there are enough post neurons for a spike's addition to be worth its place in a list."""
+        return len(weight) >= _LEAST_POST
+
+    def currents(self, weight: torch.Tensor, columns: Columns | None = None) -> torch.Tensor:
         """X W^T (M, n_post) for weights (n_post, n_pre)."""
-        return _sums(_lanes(weight.detach().T), self._columns, self._start, self.shape[0])[:, : len(weight)]
+        table = (columns or Columns()).of(weight)
+        return _sums(table, self._columns, self._start, self.shape[0])[:, : len(weight)]
 
     def gradient(self, signal: torch.Tensor) -> torch.Tensor:
         """D^T X (n_post, n_pre) for a signal D (M, n_post)."""

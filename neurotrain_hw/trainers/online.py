@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 
 from neurotrain_hw.networks.operators import Routes
-from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers import losses, neurons
 from neurotrain_hw.trainers.activity import NONE, Activity
 from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import Loss
@@ -169,4 +169,6 @@ class Local(Online):
 
 
 def _psi(cell: Cell, state: State, a: torch.Tensor) -> torch.Tensor:
+    if neurons.compiles(cell, state.v):
+        return neurons.psi(cell, state.v)
     return cell.psi(cell.distance(state.v, a))
