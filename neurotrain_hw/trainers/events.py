@@ -19,6 +19,7 @@ DENSEST = 0.25
 """Up to this share of spikes, additions are faster than products (benchmarks/against_neurotrain.py's network)."""
 _LEAST_ROWS, _LEAST_WORDS, _LEAST_POST = 16, 4096, 32
 _GROUP = 256
+_TYPES = (torch.uint8, torch.float32, torch.float64)
 
 
 class Columns:
@@ -38,20 +39,22 @@ class Columns:
 class Events:
     """Spikes (M, n_pre) as a list of those that are 1: `columns` of row r from `start[r]` to `start[r + 1]`."""
 
-    def __init__(self, rows: torch.Tensor, start: torch.Tensor, n_events: int) -> None:
-        self.shape, self._start = rows.shape, start
-        self._columns = torch.empty(n_events + 1, dtype=torch.int32)
-        event_kernels.enlist(rows.numpy(), self._columns.numpy())
+    def __init__(self, shape: torch.Size, columns: torch.Tensor, start: torch.Tensor) -> None:
+        self.shape, self._columns, self._start = shape, columns, start
 
     @classmethod
     def of(cls, rows: torch.Tensor) -> Events | None:
         """The list of `rows` (M, n_pre), or None where a product of matrices does as well."""
-        if rows.device.type != "cpu" or len(rows) < _LEAST_ROWS or rows.numel() < _LEAST_WORDS:
+        if rows.device.type != "cpu" or rows.dtype not in _TYPES:
+            return None
+        if len(rows) < _LEAST_ROWS or rows.numel() < _LEAST_WORDS:
             return None
         rows = rows.detach().contiguous()
+        words, group = _words(rows)
+        columns = torch.empty(int(DENSEST * rows.numel()), dtype=torch.int32)
         start = torch.empty(len(rows) + 1, dtype=torch.int64)
-        n_events = event_kernels.count(rows.numpy(), start.numpy())
-        return None if not 0 <= n_events <= DENSEST * rows.numel() else cls(rows, start, n_events)
+        found = event_kernels.enlist(rows.numpy(), words.numpy(), group, columns.numpy(), start.numpy())
+        return None if found < 0 else cls(rows.shape, columns, start)
 
     @staticmethod
     def pays(weight: torch.Tensor) -> bool:
@@ -61,15 +64,17 @@ class Events:
     def currents(self, weight: torch.Tensor, columns: Columns | None = None) -> torch.Tensor:
         """X W^T (M, n_post) for weights (n_post, n_pre)."""
         table = (columns or Columns()).of(weight)
-        return _sums(table, self._columns, self._start, self.shape[0])[:, : len(weight)]
+        total = table.new_empty(self.shape[0], table.shape[1])
+        return _sums(table, self._columns, self._start, total, fresh=True)[:, : len(weight)]
 
     def gradient(self, signal: torch.Tensor) -> torch.Tensor:
         """D^T X (n_post, n_pre) for a signal D (M, n_post)."""
-        table, total = _lanes(signal.detach()), None
+        table = _lanes(signal.detach())
         first, rows = self._by_column
-        for group in first:
-            total = _sums(table, rows, group, self.shape[1], total)
-        return total[:, : signal.shape[1]].T.contiguous()  # type: ignore[index]
+        total = table.new_empty(self.shape[1], table.shape[1])
+        for number, group in enumerate(first):
+            _sums(table, rows, group, total, fresh=not number)
+        return total[:, : signal.shape[1]].T.contiguous()
 
     @cached_property
     def _by_column(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,8 +93,16 @@ def _lanes(table: torch.Tensor) -> torch.Tensor:
 
 
 def _sums(
-    table: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, rows: int, total: torch.Tensor | None = None
+    table: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, total: torch.Tensor, *, fresh: bool
 ) -> torch.Tensor:
-    total = table.new_zeros(rows, table.shape[1]) if total is None else total
-    event_kernels.add_chosen(table.numpy(), chosen.numpy(), first.numpy(), total.numpy())
+    event_kernels.add_chosen(table.numpy(), chosen.numpy(), first.numpy(), int(fresh), total.numpy())
     return total
+
+
+def _words(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """The memory of rows in larger pieces, and how many of those to look at together."""
+    size = rows.element_size()
+    if rows.shape[1] * size % 8:
+        return rows.view(torch.uint8 if size == 1 else torch.int32), 1
+    words = rows.view(torch.int64)
+    return words, next(group for group in (4, 2, 1) if words.shape[1] % group == 0 and group <= size)
