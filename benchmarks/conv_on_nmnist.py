@@ -1,24 +1,21 @@
 """The conv network 12C5-2P-32C5-2P-10 on 1,000 N-MNIST recordings: 800 train, 100 validate, 100 test.
 
-    python benchmarks/conv_on_nmnist.py ARCHIVE.tar.xz LABELS.txt runs/nmnist --seeds 0 1 2
+    python benchmarks/nmnist_recordings.py FOLDER nmnist.npz --steps 10
+    python benchmarks/conv_on_nmnist.py nmnist.npz runs/nmnist --seeds 0 1 2
 
-ARCHIVE holds recordings NUMBER.bs2 in N-MNIST's format, LABELS lines `NUMBER CLASS`; the first 800 numbers train. Each
-rule's learning rate is chosen by validation accuracy with the first seed; test accuracies are those of the chosen rate.
-Runs are kept in the folder and not repeated.
+Each rule's learning rate is chosen by validation accuracy with the first seed; test accuracies are those of the chosen
+rate. Runs are kept in the folder and not repeated.
 """
 
 from __future__ import annotations
 
 import argparse
-import tarfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from neurotrain_hw.data.event_files import read_nmnist
-from neurotrain_hw.data.frames import bin_events
 from neurotrain_hw.trainers import TrainedRun, default_settings, train
 
 RATES = {"bptt": (1e-3, 3e-3, 1e-2), "decolle": (1e-3, 3e-3, 1e-2), "readout-only": (3e-3, 1e-2, 3e-2)}
@@ -27,23 +24,20 @@ STEPS = 10
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("labels", type=Path)
+    parser.add_argument("dataset", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--rules", nargs="+", default=list(RATES))
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    dataset = options.folder / "nmnist.npz"
-    if not dataset.is_file():
-        write_dataset(options.archive, options.labels, dataset)
     print(f"T={STEPS}, {options.epochs} epochs, seeds {options.seeds}, 100 test recordings; chance 10 %")
-    print("| rule | learning rate | validation % | test %, mean ± sd | by seed | s per epoch |\n|---|---|---|---|---|---|")
+    print(
+        "| rule | learning rate | validation % | test %, mean ± sd | by seed | s per epoch |\n|---|---|---|---|---|---|"
+    )
     for rule in options.rules:
-        tried = {rate: run(rule, rate, options.seeds[0], dataset, options) for rate in RATES[rule]}
+        tried = {rate: run(rule, rate, options.seeds[0], options) for rate in RATES[rule]}
         best = max(tried, key=lambda rate: tried[rate].accuracy["quantised"]["validation"])
-        runs = [tried[best], *(run(rule, best, seed, dataset, options) for seed in options.seeds[1:])]
+        runs = [tried[best], *(run(rule, best, seed, options) for seed in options.seeds[1:])]
         test = 100 * np.array([each.accuracy["quantised"]["test"] for each in runs])
         validation = 100 * np.mean([each.accuracy["quantised"]["validation"] for each in runs])
         seconds = np.median([each.document["seconds"] / options.epochs for each in runs])
@@ -53,11 +47,11 @@ def main() -> None:
         print(row, flush=True)
 
 
-def run(rule: str, rate: float, seed: int, dataset: Path, options: argparse.Namespace) -> TrainedRun:
+def run(rule: str, rate: float, seed: int, options: argparse.Namespace) -> TrainedRun:
     """One run, or the one that is there."""
     started = time.perf_counter()
     found = train(
-        "nmnist-conv", rule, dataset=str(dataset), seed=seed, steps=STEPS, epochs=options.epochs,
+        "nmnist-conv", rule, dataset=str(options.dataset), seed=seed, steps=STEPS, epochs=options.epochs,
         constants=replace(default_settings(rule), learning_rate=rate),
         folder=options.folder / f"{rule}-{rate:g}-{seed}",
     )  # fmt: skip
@@ -67,23 +61,6 @@ def run(rule: str, rate: float, seed: int, dataset: Path, options: argparse.Name
         flush=True,
     )
     return found
-
-
-def write_dataset(archive: Path, labels: Path, path: Path) -> None:
-    """x (1000, T, 2, 34, 34) of 0 and 1, y and the split of `neurotrain-hw train --dataset FILE.npz`."""
-    classes = dict(tuple(map(int, line.split())) for line in labels.read_text().splitlines() if line[:1].isdigit())
-    frames = {}
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            number = Path(member.name).stem
-            if member.isfile() and number.isdigit() and int(number) in classes:
-                content = opened.extractfile(member)
-                events = read_nmnist(content.read() if content else b"", member.name)
-                frames[int(number)] = bin_events(events, steps=STEPS, cells=2 * 34 * 34) > 0
-    numbers = sorted(frames)
-    x = np.stack([frames[number] for number in numbers]).astype(np.uint8).reshape(len(numbers), STEPS, 2, 34, 34)
-    parts = np.repeat([0, 1, 2], [len(numbers) - 200, 100, 100])
-    np.savez_compressed(path, x=x, y=np.array([classes[number] for number in numbers]), split=parts)
 
 
 if __name__ == "__main__":
