@@ -62,6 +62,8 @@ class Way:
 
     def gradient(self, signal: torch.Tensor, x: torch.Tensor, now: Step) -> torch.Tensor:
         """Sum over samples of the signal (N, *neurons) times `x`, of the shape of the weights."""
+        if now.events is not None and x is now.pre:
+            return now.events.gradient(signal)
         return self.operator.weight_gradient(signal, x, now.routes[1] if self.source == "below" else None)
 
 
@@ -149,9 +151,14 @@ class Cell:
         """The state after one step with input spikes `pre` (N, *below); nothing has a derivative."""
         return self.step_with(before, self.way.arrive(pre)[0])[0]
 
-    def step_with(self, before: State, x: torch.Tensor) -> tuple[State, torch.Tensor | None]:
-        """The same from what has arrived, and what a maximum pool behind has let through."""
-        events = Events.of(x) if isinstance(self.way, Dense) and Events.pays(self.weight) else None
+    def events(self, x: torch.Tensor) -> Events | None:
+        """What has arrived, as a list of spikes where that pays."""
+        return Events.of(x) if isinstance(self.way, Dense) and Events.pays(self.weight) else None
+
+    def step_with(
+        self, before: State, x: torch.Tensor, events: Events | None = None
+    ) -> tuple[State, torch.Tensor | None]:
+        """The same from what has arrived (`events`: as a list), and what a maximum pool behind has let through."""
         if events is None:
             current, out = self.way.drive(x, self.weight, self.bias)
         else:

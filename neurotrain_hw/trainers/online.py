@@ -21,6 +21,7 @@ from neurotrain_hw.trainers import losses, neurons
 from neurotrain_hw.trainers.activity import NONE, Activity
 from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import Loss
+from neurotrain_hw.trainers.events import Events
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Step:
     psi before and after, (N, *neurons).
 
     `slope`: derivative of what the layer's learning signal is about by its membranes: psi for spikes, 1 where the
-    loss reads the membrane. `routes`: what maximum pools let through.
+    loss reads the membrane. `routes`: what maximum pools let through. `events`: `pre` as a list, where that pays.
     """
 
     pre: torch.Tensor
@@ -39,6 +40,7 @@ class Step:
     psi: torch.Tensor
     slope: torch.Tensor
     routes: Routes = (None, None)
+    events: Events | None = None
 
 
 class Eligibility(Protocol):
@@ -106,11 +108,12 @@ class Online(ABC):
         for k, cell in enumerate(self.cells):
             pre, into = cell.way.arrive(pre.to(cell.weight.dtype))
             before, psi_before = self.states[k], self._psi[k]
-            after, out = cell.step_with(before, pre)
+            events = cell.events(pre)
+            after, out = cell.step_with(before, pre, events)
             psi = _psi(cell, after, before.a)
             last_membrane = k == len(self.cells) - 1 and self.regime.loss != "spike-mse"
             slope = torch.ones_like(psi) if last_membrane else psi
-            steps.append(Step(pre, before, after, psi_before, psi, slope, (into, out)))
+            steps.append(Step(pre, before, after, psi_before, psi, slope, (into, out), events))
             self.states[k], self._psi[k] = after, psi
             pre = after.fired
         out = steps[-1].after
