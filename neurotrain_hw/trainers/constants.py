@@ -171,3 +171,59 @@ class UnsupervisedSettings(TraceSettings):
     amplitude: float = 0.01
     post_decay: float | None = None
     depression: float = 1.05
+
+
+@dataclass(frozen=True)
+class SpikeTimeSettings(RuleSettings):
+    """Rules on first-spike times; `weight_pull`: share of the weights that is added to their gradient (to 0)."""
+
+    weight_pull: float = 1e-6
+
+
+@dataclass(frozen=True)
+class S4nnSettings(SpikeTimeSettings):
+    """S4NN; `gap`: steps by which outputs other than the label's should come later."""
+
+    gap: float = 3.0
+
+
+@dataclass(frozen=True)
+class SstdpSettings(S4nnSettings):
+    """SSTDP: what causal (`potentiation`) and late (`depression`) spikes count; `tau` in steps, None for a step."""
+
+    gap: float = 5.0
+    potentiation: float = 0.8
+    depression: float = 0.2
+    tau: float | None = None
+
+
+@dataclass(frozen=True)
+class SpikepropSettings(SpikeTimeSettings):
+    """SpikeProp: target times of the label and of the others in shares of T; slopes of membranes at least so much."""
+
+    early: float = 0.25
+    late: float = 0.75
+    least_slope: float = 0.1
+
+
+@dataclass(frozen=True)
+class ConversionSettings(RuleSettings):
+    """A network of ReLUs, converted: `balance` by the largest activation of a layer, its `percentile`, or half of it.
+
+    `samples`: training samples that the activations are taken from.
+    """
+
+    learning_rate: float = 5e-3
+    balance: Literal["max", "percentile", "half-max"] = "percentile"
+    percentile: float = 99.9
+    samples: int = 512
+
+
+@dataclass(frozen=True)
+class HybridSettings(ConversionSettings):
+    """Conversion after `conversion_epochs`, then surrogate-gradient BPTT as `BpttSettings` has it."""
+
+    conversion_epochs: int = 10
+    loss: Loss = "count-ce"
+    gain: float = 0.25
+    reset_gradient: ResetGradient = "gate"
