@@ -99,6 +99,9 @@ def autograd(
             total = total + functional.cross_entropy(gain * v[-1], labels, reduction="sum")
         elif loss == "membrane-mse":
             total = total + ((gain * v[-1] - target) ** 2).sum() / 2
+        elif loss == "membrane-bce":
+            z = gain * (v[-1] - cells[-1].threshold)
+            total = total + functional.softplus(torch.where(target > 0, -z, z)).sum()
         elif loss == "spike-mse":
             total = total + ((fired[-1] - target) ** 2).sum() / 2
         trains.append(fired[-1])

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from neurotrain_hw.data.digits import load_digits_split
 from neurotrain_hw.data.encode import EVALUATION_SEED, encode_rate, encode_regular, from_tensor, to_streams, to_tensor
+from neurotrain_hw.data.encodings import ENCODINGS, Encoding, make_encoding
 from neurotrain_hw.data.mnist import load_mnist_split
 from neurotrain_hw.data.recordings import Recordings, read_recordings, read_spikes
 from neurotrain_hw.data.splits import Samples, Splits
 from neurotrain_hw.errors import UnknownNameError
 
 __all__ = [
-    "EVALUATION_SEED", "Recordings", "Samples", "Splits", "dataset_names", "encode_rate", "encode_regular",
-    "from_tensor", "load_dataset", "load_digits_split", "load_mnist_split", "read_recordings", "read_spikes",
-    "to_streams",
-    "to_tensor",
+    "ENCODINGS", "EVALUATION_SEED", "Encoding", "Recordings", "Samples", "Splits", "dataset_names", "encode_rate",
+    "encode_regular", "from_tensor", "load_dataset", "load_digits_split", "load_mnist_split", "make_encoding",
+    "read_recordings", "read_spikes", "to_streams", "to_tensor",
 ]  # fmt: skip
 
 
@@ -24,13 +24,21 @@ def dataset_names() -> list[str]:
     return ["digits", "mnist"]
 
 
-def load_dataset(name: str, *, validation: float = 0.15, folder: Path | None = None) -> Splits:
+def load_dataset(
+    name: str,
+    *,
+    validation: float = 0.15,
+    folder: Path | None = None,
+    encoding: str | Encoding | None = None,
+    steps: int | None = None,
+) -> Splits:
     """A dataset by name; `folder` says where its files lie, for those that have files.
 
-    Raises UnknownNameError, DataUnavailableError (what to put where), MissingExtraError.
+    `encoding` (by name or as an object; None: rate) makes spikes of values; `steps` is the number of bins of event
+    recordings. Raises UnknownNameError, DataUnavailableError (what to put where), MissingExtraError.
     """
     if name == "digits":
-        return load_digits_split(validation=validation)
+        return load_digits_split(validation=validation).encoded(make_encoding(encoding))
     if name == "mnist":
-        return load_mnist_split(validation=validation, folder=folder)
+        return load_mnist_split(validation=validation, folder=folder).encoded(make_encoding(encoding))
     raise UnknownNameError("dataset", name, dataset_names())

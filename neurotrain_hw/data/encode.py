@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.data.codes import SpikeArray, check_values
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.events import EventStream
 
 if TYPE_CHECKING:
     import torch
-
-SpikeArray = npt.NDArray[np.uint8]
 
 EVALUATION_SEED = 1_000_003
 """Seed of the one fixed encoding in which validation and test sets are always shown."""
@@ -26,7 +25,7 @@ def encode_rate(x: npt.ArrayLike, *, steps: int, seed: int | Sequence[int]) -> S
     Samples draw from one generator in order, so the first k samples of a set are encoded alike whatever the set's
     length. Raises ValueRangeError for values outside 0..1.
     """
-    values = _values(x, steps)
+    values = check_values(np.asarray(x, np.float32), steps, axes=2)
     rng = np.random.default_rng(seed)
     out = np.empty((values.shape[0], steps, values.shape[1]), np.uint8)
     for sample, row in zip(out, values, strict=True):
@@ -39,7 +38,7 @@ def encode_regular(x: npt.ArrayLike, *, steps: int) -> SpikeArray:
 
     Step t (from 1) spikes where floor(k*t/T) grows, k = round(x*T). Raises ValueRangeError for values outside 0..1.
     """
-    count = np.rint(_values(x, steps) * steps).astype(np.int64)[:, None, :]
+    count = np.rint(check_values(np.asarray(x, np.float32), steps, axes=2) * steps).astype(np.int64)[:, None, :]
     t = np.arange(steps + 1, dtype=np.int64)[None, :, None]
     return np.diff(count * t // steps, axis=1).astype(np.uint8)
 
@@ -64,14 +63,3 @@ def to_tensor(streams: Sequence[EventStream]) -> torch.Tensor:
 def from_tensor(spikes: torch.Tensor, *, dt_s: float = 1e-3) -> list[EventStream]:
     """One EventStream per sample from a tensor (T, N, n) of whole numbers, time first."""
     return to_streams(spikes.detach().cpu().numpy().transpose(1, 0, 2).astype(np.int32), dt_s=dt_s)
-
-
-def _values(x: npt.ArrayLike, steps: int) -> npt.NDArray[np.float32]:
-    values = np.asarray(x, np.float32)
-    if values.ndim != 2:
-        raise ValueRangeError(f"got shape {values.shape}", where="encoding", need="(samples, features)")
-    if steps < 1:
-        raise ValueRangeError(f"got {steps} steps", where="encoding", need="at least 1")
-    if values.size and not (values.min() >= 0 and values.max() <= 1):
-        raise ValueRangeError("a value lies outside 0..1", where="encoding", remedy="Scale the data into 0..1 first.")
-    return values

@@ -30,7 +30,8 @@ def load_mnist_split(*, validation: float = 0.15, folder: Path | None = None) ->
     y = read_idx(base / LABELS, shape=(_COUNT,)).astype(np.int64)
     cut = _COUNT - _TEST
     kept, held = stratified(y[:cut], share=validation, seed=0)
-    return Splits("mnist", Samples(x[kept], y[kept]), Samples(x[held], y[held]), Samples(x[cut:], y[cut:]), 10)
+    train, held_out, test = (Samples(x[part], y[part], (1, 28, 28)) for part in (kept, held, slice(cut, None)))
+    return Splits("mnist", train, held_out, test, 10)
 
 
 def read_idx(path: Path, *, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neurotrain_hw.data.encodings import Encoding, Rate, Seed, Shape
 from neurotrain_hw.errors import ValueRangeError
 
-FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """N samples: `x` float32 (N, n) in 0..1, `y` int64 (N,) class numbers from 0. Unpacks as `x, y`; read-only."""
+    """N samples: `x` as the encoding takes it, `y` int64 (N,) class numbers from 0. Unpacks as `x, y`; read-only.
 
-    x: FloatArray
+    `x` of images is float32 (N, n) in 0..1, of `shape` (n,) or (C, H, W) with n = C H W; of event recordings it is what
+    their frames are kept in.
+    """
+
+    x: npt.NDArray[Any]
     y: LabelArray
+    shape: Shape = ()
+    encoding: Encoding = field(default_factory=Rate)
 
     def __post_init__(self) -> None:
+        if not self.shape:
+            object.__setattr__(self, "shape", tuple(self.x.shape[1:]))
         for array in (self.x, self.y):
             array.flags.writeable = False
 
@@ -33,23 +43,46 @@ class Samples:
 
     def first(self, count: int) -> Samples:
         """The first `count` samples."""
-        return Samples(self.x[:count], self.y[:count])
+        return replace(self, x=self.x[:count], y=self.y[:count])
+
+    def spikes(self, indices: npt.ArrayLike | slice, *, steps: int, seed: Seed) -> npt.NDArray[Any]:
+        """The input of a network for some samples, (len(indices), steps, *shape of the split).
+
+        uint8 spikes, or float32 values where the encoding is direct. Equal seeds give equal bits; recordings are the
+        same whatever the seed. Raises ValueRangeError for other steps than recordings were binned to.
+        """
+        chosen = self.x[indices if isinstance(indices, slice) else np.asarray(indices, np.int64)]
+        return self.encoding.encode(chosen, self.shape, steps=steps, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Training, validation (for every choice that is made) and test samples (looked at once, at the end)."""
+    """Training, validation (for every choice that is made) and test samples (looked at once, at the end).
+
+    `note`: what a reader of a result must know of the split.
+    """
 
     name: str
     train: Samples
     validation: Samples
     test: Samples
     classes: int
+    note: str = ""
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one step of what `spikes` gives: (64,), (1, 28, 28), (2, 34, 34)."""
+        return self.train.encoding.shape(self.train.shape)
 
     @property
     def inputs(self) -> int:
-        """Features of a sample."""
-        return int(self.train.x.shape[1])
+        """Inputs of a network, the product of `shape`."""
+        return math.prod(self.shape)
+
+    def encoded(self, encoding: Encoding) -> Splits:
+        """The same samples under another encoding."""
+        parts = {name: replace(getattr(self, name), encoding=encoding) for name in ("train", "validation", "test")}
+        return replace(self, **parts)
 
 
 def stratified(y: LabelArray, *, share: float, seed: int) -> tuple[LabelArray, LabelArray]:

@@ -54,7 +54,9 @@ class Bptt(Trainer):
         layers, v, states = unroll(cells, states, part, constants.reset_gradient)
         target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
         steps = len(batch.spikes) if constants.loss in losses.PER_STEP else 1
-        loss = losses.over_steps(constants.loss, v, layers[-1], target, constants.gain) / (steps * len(target))
+        loss = losses.over_steps(
+            constants.loss, v, layers[-1], target, constants.gain, threshold=cells[-1].threshold
+        ) / (steps * len(target))  # fmt: skip
         if constants.rate_strength:
             for fired in layers[:-1]:
                 away = fired.mean(dim=0) - constants.rate_target

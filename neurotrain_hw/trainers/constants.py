@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
-Loss = Literal["membrane-ce", "membrane-mse", "spike-mse", "count-ce", "count-mse"]
+Loss = Literal["membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse"]
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "sgd"]
-Layer = Literal["dense", "recurrent", "adaptive"]  # adaptive: a threshold that rises with spikes
+# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
+Layer = Literal[
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import signals
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import EpropSettings
 from neurotrain_hw.trainers.eligibility import AdaptiveTrace, FilteredTrace, PreTrace
 from neurotrain_hw.trainers.online import Eligibility, Local
@@ -58,13 +58,13 @@ def learner(setting: Setting, constants: EpropSettings, feedback: list[torch.Ten
     """e-prop for one batch."""
     kappa = setting.cells[-1].beta if constants.readout_filter else 0.0
 
-    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+    def eligibility(cell: Cell, output: bool, way: Way, samples: int) -> Eligibility:
         decay = cell.beta if constants.trace_decay is None else constants.trace_decay
         if cell.strength:
-            return AdaptiveTrace(cell, n_pre, samples, decay, 0.0 if output else kappa)
+            return AdaptiveTrace(cell, way, samples, decay, 0.0 if output else kappa)
         if output or not kappa:
-            return PreTrace(cell, n_pre, samples, decay)
-        return FilteredTrace(cell, n_pre, samples, decay, kappa)
+            return PreTrace(cell, way, samples, decay)
+        return FilteredTrace(cell, way, samples, decay, kappa)
 
     told = signals.broadcast(feedback) if constants.feedback != "symmetric" else signals.through_layers
     return Local(*setting.common, eligibility=eligibility, signals=told)

@@ -41,11 +41,13 @@ class Fptt(Trainer):
         parts = min(self._constants.parts or len(batch.spikes), len(batch.spikes))
         for part in batch.spikes.tensor_split(parts):
             self.network.zero_grad()
-            layers, v, states = unroll(self.cells(), states, part, self._constants.reset_gradient)
+            cells = self.cells()
+            layers, v, states = unroll(cells, states, part, self._constants.reset_gradient)
             done += len(part)
             target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
+            c = self._constants
             found = losses.over_steps(
-                self._constants.loss, v[-1:], layers[-1][-1:], target, self._constants.gain
+                c.loss, v[-1:], layers[-1][-1:], target, c.gain, threshold=cells[-1].threshold
             ) / len(target)  # fmt: skip
             (found * (done / len(batch.spikes))).backward()
             loss += float(found.detach()) / parts

@@ -73,6 +73,13 @@ class Perturbed(Trainer):
                 states[k] = cell.step(states[k], pre)
                 pre = states[k].fired
             total += float(
-                losses.per_sample(constants.loss, states[-1].v, states[-1].fired, target, constants.gain).sum()
+                losses.per_sample(
+                    constants.loss,
+                    states[-1].v,
+                    states[-1].fired,
+                    target,
+                    constants.gain,
+                    threshold=cells[-1].threshold,
+                ).sum()
             )
         return total / (len(batch.spikes) * len(batch.labels))

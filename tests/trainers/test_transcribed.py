@@ -139,6 +139,8 @@ def transcribed(
                 error = fired[-1] - target
             elif c.loss == "membrane-mse":
                 error = c.gain * (c.gain * v[-1] - target)
+            elif c.loss == "membrane-bce":
+                error = c.gain * (1 / (1 + np.exp(-c.gain * (v[-1] - THRESHOLD[-1]))) - target)
             else:
                 share = np.exp(c.gain * v[-1]) / np.exp(c.gain * v[-1]).sum()
                 error = c.gain * (share - target)
@@ -155,7 +157,7 @@ CASES = [
     ("es-d-rtrl", {}),
     ("es-d-rtrl", {"reset_gradient": "gate"}), ("s-tllr", {}),
     ("s-tllr", {"burn_in": 5, "loss": "membrane-mse", "gain": 0.8}),
-    ("decolle", {}), ("decolle", {"burn_in": 3}), ("stsf", {}),
+    ("decolle", {}), ("decolle", {"burn_in": 3}), ("drtp", {"loss": "membrane-bce", "gain": 3.0}), ("stsf", {}),
 ]  # fmt: skip
 
 
