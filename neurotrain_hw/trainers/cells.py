@@ -31,7 +31,7 @@ from neurotrain_hw.trainers.psi import PseudoDerivative
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.online import Step
 
-Reset = Literal["zero", "subtract", "none"]
+Reset = Literal["zero", "subtract", "none", "once"]
 Currents = tuple[torch.Tensor, ...]
 
 
@@ -123,6 +123,8 @@ class Cell:
             found.append("adaptive")
         if self.bias is not None:
             found.append("bias")
+        if self.reset == "once":
+            found.append("once")
         if self.alpha is not None:
             found.append("alpha" if self.double else "synaptic")
         if self.learned:
