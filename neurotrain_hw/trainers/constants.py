@@ -235,13 +235,14 @@ class SpikepropSettings(SpikeTimeSettings):
 class ConversionSettings(RuleSettings):
     """A network of ReLUs, converted: `balance` by the largest activation of a layer, its `percentile`, or half of it.
 
-    `samples`: training samples that the activations are taken from.
+    `samples`: training samples that the activations are taken from. `ann_gain`: from the ReLUs' outputs to logits.
     """
 
     learning_rate: float = 5e-3
     balance: Literal["max", "percentile", "half-max"] = "percentile"
     percentile: float = 99.9
     samples: int = 512
+    ann_gain: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ class SpikeTimes(Trainer):
     def learn(self, batch: Batch) -> float:
         with torch.no_grad():
             cells, steps, samples = self.cells(), len(batch.spikes), len(batch.labels)
-            times = first_spikes(cells, batch.spikes)
+            times = first_spikes(cells, self.shaped(batch.spikes))
             error = self.error(times[-1], batch.labels, steps)
             loss = float(error.square().sum() / 2) / samples
-            shadow = self.weights_of_layers()
+            shadow = self.shadow()
             for k in range(len(cells) - 1, -1, -1):
                 moments = times[k + 1].clamp(max=steps - 1)
                 delta = self.delta(error, self._slopes(cells[k], times[k], moments, steps))
@@ -46,10 +46,6 @@ class SpikeTimes(Trainer):
                 shadow[k].grad = gradient / samples + self._pull * shadow[k]
         batch.update()
         return loss
-
-    def weights_of_layers(self) -> list[torch.nn.Parameter]:
-        """The shadow weights, one per layer."""
-        return self.shadow()
 
     @abstractmethod
     def error(self, times: torch.Tensor, labels: torch.Tensor, steps: int) -> torch.Tensor:
