@@ -17,9 +17,11 @@ Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-s
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "adamw", "adamax", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
-# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
+# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer;
+# once: a neuron's first spike is its only one
 Layer = Literal[
-    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous",
+    "once",
 ]  # fmt: skip
 
 
@@ -200,23 +202,27 @@ class UnsupervisedSettings(TraceSettings):
 
 @dataclass(frozen=True)
 class SpikeTimeSettings(RuleSettings):
-    """Rules on first-spike times; `weight_pull`: share of the weights that is added to their gradient (to 0)."""
+    """Rules on first-spike times, which are read by the first output spike."""
 
-    weight_pull: float = 1e-6
+    loss: Loss = "first-spike-mse"
+    decoding: Decoding | None = "first-spike"
 
 
 @dataclass(frozen=True)
 class S4nnSettings(SpikeTimeSettings):
     """S4NN; `gap`: steps by which outputs other than the label's should come later."""
 
-    gap: float = 3.0
+    learning_rate: float = 0.2
+    optimiser: Optimiser = "sgd"
+    batch: int = 8
+    weight_decay: float = 1e-6
+    gap: float = 2.0
 
 
 @dataclass(frozen=True)
 class SstdpSettings(S4nnSettings):
-    """SSTDP: what causal (`potentiation`) and late (`depression`) spikes count; `tau` in steps, None for a step."""
+    """SSTDP; what causal (`potentiation`) and late (`depression`) spikes count, and `tau` in steps, None for a step."""
 
-    gap: float = 5.0
     potentiation: float = 0.8
     depression: float = 0.2
     tau: float | None = None
@@ -224,7 +230,7 @@ class SstdpSettings(S4nnSettings):
 
 @dataclass(frozen=True)
 class SpikepropSettings(SpikeTimeSettings):
-    """SpikeProp: target times of the label and of the others in shares of T; slopes of membranes at least so much."""
+    """SpikeProp; target times of the label and of the others in shares of T; slopes count as `least_slope` at least."""
 
     early: float = 0.25
     late: float = 0.75
@@ -247,9 +253,9 @@ class ConversionSettings(RuleSettings):
 
 @dataclass(frozen=True)
 class HybridSettings(ConversionSettings):
-    """Conversion after `conversion_epochs`, then surrogate-gradient BPTT as `BpttSettings` has it."""
+    """Conversion for `conversion_epochs`, then surrogate-gradient BPTT as `BpttSettings` has it."""
 
-    conversion_epochs: int = 10
     loss: Loss = "count-ce"
     gain: float = 0.25
     reset_gradient: ResetGradient = "gate"
+    conversion_epochs: int = 10

@@ -19,18 +19,12 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers.cells import Cell
-from neurotrain_hw.trainers.constants import SpikeTimeSettings
 from neurotrain_hw.trainers.trainer import Batch, Trainer
 
 
 class SpikeTimes(Trainer):
     """A rule on first-spike times; `age` below is t - t_i, (N, n_pre), negative where a spike has not come."""
-
-    def __init__(self, network: SpikingNetwork, constants: SpikeTimeSettings) -> None:
-        super().__init__(network, constants)
-        self._pull = constants.weight_pull
 
     def learn(self, batch: Batch) -> float:
         with torch.no_grad():
@@ -43,7 +37,7 @@ class SpikeTimes(Trainer):
                 moments = times[k + 1].clamp(max=steps - 1)
                 delta = self.delta(error, self._slopes(cells[k], times[k], moments, steps))
                 gradient, error = self._back(cells[k], times[k], moments, delta, steps, below=k > 0)
-                shadow[k].grad = gradient / samples + self._pull * shadow[k]
+                shadow[k].grad = gradient / samples
         batch.update()
         return loss
 

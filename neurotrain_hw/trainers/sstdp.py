@@ -4,7 +4,7 @@
     STDP(s) = a where s >= 0, else -b; with `tau`: a exp(-s / tau) where s > 0, -b exp(s / tau) where s < 0, 0 at 0
     error_i = sum_j W_ji error_j [t_i <= t_j], strictly earlier with `tau`
 
-Spikes that came too late are paid for, too. The targets are S4NN's with another gap. (Liu et al., Frontiers in
+Spikes that came too late are paid for, too. The targets are S4NN's. (Liu et al., Frontiers in
 Neuroscience 15:756876, as in the authors' code sstdp_module.py, whose errors have the other sign.)
 """
 
