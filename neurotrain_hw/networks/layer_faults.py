@@ -12,7 +12,7 @@ Shape = tuple[int, ...]
 # number formats that `state` may name
 STATES = ("loihi",)
 # kinds whose membrane may keep all that it gets
-LEAKLESS = ("lif", "synaptic", "integrator")
+LEAKLESS = ("lif", "integrator")
 # (key, what is wrong, what is needed)
 Fault = tuple[str, str, str]
 

@@ -36,7 +36,8 @@ class Conversion(Trainer):
         super().__init__(network, constants)
         self._constants = constants
         layers = len(network.spec.layers)
-        self.kept = {"weight_factors": torch.ones(layers), "bias_factors": torch.ones(layers)}
+        device = network.synapses[0].weight.device
+        self.kept = {name: torch.ones(layers, device=device) for name in ("weight_factors", "bias_factors")}
 
     def learn(self, batch: Batch) -> float:
         self._multiply(1 / self.kept["weight_factors"], 1 / self.kept["bias_factors"])
@@ -54,8 +55,8 @@ class Conversion(Trainer):
             thresholds = [layer.threshold for layer in self.network.spec.layers]
             rows = list(zip(thresholds, before, largest, strict=True))
             self._multiply(
-                torch.tensor([threshold * below / own for threshold, below, own in rows]),
-                torch.tensor([threshold / own for threshold, _, own in rows]),
+                torch.tensor([threshold * below / own for threshold, below, own in rows]).to(self.kept["weight_factors"]),
+                torch.tensor([threshold / own for threshold, _, own in rows]).to(self.kept["bias_factors"]),
             )
 
     def _rates(self, spikes: torch.Tensor) -> torch.Tensor:

@@ -102,7 +102,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "bcm": Declaration(
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
-    "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
+    "bptt": Declaration(("bptt", "trainer"), BpttSettings(), (*ALL_LAYERS, "once"), "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
@@ -195,7 +195,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "stsf": Declaration(
         ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
     ),
-    "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
+    "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), (*ALL_LAYERS, "once"), "window"),
     "trace-propagation": Declaration(
         ("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1, unused=_RATE
     ),

@@ -31,13 +31,13 @@ class Hybrid(Trainer):
         shared = {name: getattr(constants, name) for name in BpttSettings.__dataclass_fields__}
         self._fine_tuning = Bptt(network, BpttSettings(**shared), window=None)
         self._conversion_epochs = constants.conversion_epochs
-        self.kept = {**self._conversion.kept, "epochs": torch.zeros((), dtype=torch.int64)}
+        self.kept = {**self._conversion.kept, "epochs": torch.zeros((), device=network.synapses[0].weight.device)}
 
     def learn(self, batch: Batch) -> float:
-        converting = int(self.kept["epochs"]) < self._conversion_epochs
+        converting = float(self.kept["epochs"]) < self._conversion_epochs
         return (self._conversion if converting else self._fine_tuning).learn(batch)
 
     def after_epoch(self, shown: Iterable[torch.Tensor]) -> None:
         self.kept["epochs"].add_(1)
-        if int(self.kept["epochs"]) <= self._conversion_epochs:
+        if float(self.kept["epochs"]) <= self._conversion_epochs:
             self._conversion.after_epoch(shown)
