@@ -32,10 +32,10 @@ class Sstdp(S4nn):
         self._potentiation, self._depression, self._tau = constants.potentiation, constants.depression, constants.tau
 
     def to_weight(self, age: torch.Tensor, cell: Cell) -> torch.Tensor:
+        causal, late = age.new_tensor(self._potentiation), age.new_tensor(-self._depression)
         if self._tau is None:
-            return torch.where(age >= 0, self._potentiation, -self._depression).to(age.dtype)
-        size = torch.exp(-age.abs() / self._tau)
-        return torch.where(age > 0, self._potentiation, -self._depression) * size * (age != 0)
+            return torch.where(age >= 0, causal, late)
+        return torch.where(age > 0, causal, late) * torch.exp(-age.abs() / self._tau) * (age != 0)
 
     def to_time(self, age: torch.Tensor, cell: Cell) -> torch.Tensor:
         return (age >= 0 if self._tau is None else age > 0).to(age.dtype)
