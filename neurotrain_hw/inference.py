@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.chips import chip_names, load_chip
-from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset, to_streams
+from neurotrain_hw.data import EVALUATION_SEED, Samples, load_dataset, to_streams
 from neurotrain_hw.data.recordings import Recordings
 from neurotrain_hw.energy import Energy, estimate, proxy
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
@@ -20,6 +20,7 @@ from neurotrain_hw.program.numbering import chip_numbers, to_chip, to_source
 from neurotrain_hw.simulator import Counters, Run, simulate, simulate_batch
 
 SPLITS = ("train", "validation", "test")
+DECODINGS = ("rate", "first-spike")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,33 +60,42 @@ class Inference:
         }
 
 
-def load_samples(dataset: str, split: str, *, limit: int | None = None) -> Samples:
-    """One split of a dataset; UnknownNameError for a name that does not exist."""
+def load_samples(
+    dataset: str, split: str, *, limit: int | None = None, encoding: str | None = None, steps: int | None = None
+) -> Samples:
+    """One split of a dataset, to be encoded as `encoding` says; UnknownNameError for a name that does not exist."""
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
-    samples: Samples = getattr(load_dataset(dataset), split)
+    samples: Samples = getattr(load_dataset(dataset, encoding=encoding, steps=steps), split)
     return samples if limit is None else samples.first(limit)
 
 
 def infer(
-    program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1
-) -> Inference:
-    """Run every sample, rate-coded with `seed`, and read the class off the output.
+    program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1,
+    decoding: str = "rate",
+) -> Inference:  # fmt: skip
+    """Run every sample, encoded (rate, unless they say otherwise) with `seed`, and read the class off the output.
 
-    Raises UnsupportedError for a program without timing (it was not compiled from a layered network) and
-    ValueRangeError where the samples do not fit its input.
+    `decoding` as in `infer_streams`. Raises UnsupportedError for a program without timing (it was not compiled from a
+    layered network) and for an encoding that gives no spikes, ValueRangeError where the samples do not fit its input.
     """
     source, timing = _input_of(program), program.sample_timing
     if samples.x.shape[1] != source.n:
         raise ValueRangeError(
             f"samples have {samples.x.shape[1]} values", where=f"input '{source.name}'", need=source.n
         )
-    coded = encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED if seed is None else seed)
-    return infer_streams(program, to_streams(coded), samples.y, engine=engine, threads=threads)
+    shown = np.arange(len(samples))
+    coded = samples.spikes(shown, steps=timing.sample_steps, seed=EVALUATION_SEED if seed is None else seed)
+    if not np.issubdtype(coded.dtype, np.integer):
+        raise UnsupportedError(
+            "its encoding gives values, not spikes", where="encoding", need="rate, latency or another of spikes"
+        )
+    streams = to_streams(coded.reshape(*coded.shape[:2], -1))
+    return infer_streams(program, streams, samples.y, engine=engine, threads=threads, decoding=decoding)
 
 
 def infer_recordings(
-    program: Program, recordings: Recordings, *, engine: str = "chip", threads: int = 1
+    program: Program, recordings: Recordings, *, engine: str = "chip", threads: int = 1, decoding: str = "rate"
 ) -> Inference:  # fmt: skip
     """The same with recordings, whose neurons are numbered as in the source graph; without labels, `labels` is empty.
 
@@ -99,17 +109,17 @@ def infer_recordings(
             remedy="Compile with --steps as the recordings have, or give others.",
         )  # fmt: skip
     labels = np.zeros(0, np.int64) if recordings.y is None else recordings.y
-    return infer_streams(program, recordings.streams(), labels, engine=engine, threads=threads)
+    return infer_streams(program, recordings.streams(), labels, engine=engine, threads=threads, decoding=decoding)
 
 
 def infer_streams(
     program: Program, streams: Sequence[EventStream], labels: npt.NDArray[np.int64], *, engine: str = "chip",
-    threads: int = 1,
+    threads: int = 1, decoding: str = "rate",
 ) -> Inference:  # fmt: skip
     """Run every stream of T steps, numbered as in the source graph, from a fresh state.
 
-    The class is the output neuron with the most spikes; of an output that never spikes (LI), the one whose membrane is
-    highest after the last step. Ties go to the lowest number.
+    The class is the output neuron with the most spikes, or (`decoding` "first-spike") the one that spikes first; of an
+    output that never spikes (LI), the one whose membrane is highest after the last step. Ties go to the lowest number.
     """
     source, timing = _input_of(program), program.sample_timing
     if not program.outputs:
@@ -119,6 +129,8 @@ def infer_streams(
         )  # fmt: skip
     if engine not in ("chip", "lava"):
         raise UnknownNameError("engine", engine, ("chip", "lava"))
+    if decoding not in DECODINGS:
+        raise UnknownNameError("decoding", decoding, DECODINGS)
     streams = [to_chip(program, source.name, stream) for stream in streams]
     layers = [name for name in timing.depth if program.population(name).kind != "input"]
     names = [f"{name}.spikes" for name in layers]
@@ -136,7 +148,7 @@ def infer_streams(
         else:
             runs = simulate_batch(program, inputs, steps=steps, record=names, threads=threads)
     spikes = {name: _windows(program, runs, timing, name) for name in layers}
-    classes = _classes(spikes[output], timing.sample_steps)
+    classes = _classes(spikes[output], timing.sample_steps, decoding)
     if reads_membrane:
         classes = _highest(program, runs, timing, output)
     if engine == "lava":
@@ -160,10 +172,13 @@ def _windows(program: Program, runs: Sequence[Run], timing: Timing, population: 
     return to_source(program, population, EventStream.concatenate(found))
 
 
-def _classes(spikes: EventStream, steps: int) -> npt.NDArray[np.int64]:
-    """Most spikes within each sample's T steps wins; ties go to the lowest index."""
-    counts = spikes.dense().reshape(-1, steps, spikes.n).sum(axis=1)
-    classes: npt.NDArray[np.int64] = np.argmax(counts, axis=1).astype(np.int64)
+def _classes(spikes: EventStream, steps: int, decoding: str) -> npt.NDArray[np.int64]:
+    """Most spikes within each sample's T steps, or the first spike, wins; ties go to the lowest index."""
+    trains = spikes.dense().reshape(-1, steps, spikes.n)
+    if decoding == "first-spike":
+        times = np.where(trains.any(axis=1), (trains > 0).argmax(axis=1), steps)
+        return np.argmin(times, axis=1).astype(np.int64)
+    classes: npt.NDArray[np.int64] = np.argmax(trains.sum(axis=1), axis=1).astype(np.int64)
     return classes
 
 

@@ -29,6 +29,10 @@ def run(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the rate code; by default the one of all figures.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="How the dataset becomes spikes: rate, latency, ... [default: the dataset's]")
+    ] = None,
+    decoding: Annotated[str, typer.Option(help="How the class is read: rate (most spikes) or first-spike.")] = "rate",
     engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
     threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
     budget: memory.BudgetOption = None,
@@ -59,11 +63,13 @@ def run(
         if inputs is not None:
             recordings = read_recordings(inputs).first(samples)
             start = time.perf_counter()
-            result = infer_recordings(loaded, recordings, engine=engine, threads=threads)
+            result = infer_recordings(loaded, recordings, engine=engine, threads=threads, decoding=decoding)
         else:
-            chosen = load_samples(dataset, split, limit=samples)
+            chosen = load_samples(
+                dataset, split, limit=samples, encoding=encoding, steps=loaded.sample_timing.sample_steps
+            )
             start = time.perf_counter()
-            result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
+            result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads, decoding=decoding)
         seconds = time.perf_counter() - start
         if as_json:
             output.print_json(result.as_dict() | {"seconds": seconds})

@@ -97,7 +97,7 @@ class _Builder:
             if isinstance(parameters[key], np.ndarray):
                 self.notes.append(f"{name}: {key} differs between neurons, which Lava's own LIF process cannot hold")
         arithmetic = chip_arithmetic(self.chip)
-        if ideal.reset in ("zero_held", "once"):
+        if ideal.reset == "zero_held" or ideal.reset == "once":
             kind = "lif_refractory"
             parameters["refractory_period"] = self._refractory(name) if ideal.reset == "once" else 1
             self.apart = True

@@ -5,10 +5,10 @@ subtracted spikes at a rate of what arrives per step, as long as that lies betwe
 
     W_l' = threshold_l * lambda_{l-1} / lambda_l * W_l,    b_l' = threshold_l / lambda_l * b_l,    lambda_0 = 1
 
-lambda_l: the largest activation of layer l over training samples (`max`; Diehl et al., IJCNN 2015), the percentile below
-which so many of them lie (`percentile`; Rueckauer et al., Frontiers in Neuroscience 11:682, 2017), or half the largest
-(`half-max`, as in SpikingJelly's tutorial). The balanced weights stand in the network after every epoch; what they were
-multiplied with is kept, and the next epoch begins with the ReLUs' own.
+lambda_l: the largest activation of layer l over training samples (`max`; Diehl et al., IJCNN 2015), a percentile of
+them (`percentile`; Rueckauer et al., Frontiers in Neuroscience 11:682, 2017), or half the largest (`half-max`, as in
+SpikingJelly's tutorial). The balanced weights stand in the network after every epoch; what they were multiplied with
+is kept, and the next epoch begins with the ReLUs' own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ class Conversion(Trainer):
             thresholds = [layer.threshold for layer in self.network.spec.layers]
             rows = list(zip(thresholds, before, largest, strict=True))
             self._multiply(
-                torch.tensor([threshold * below / own for threshold, below, own in rows]).to(self.kept["weight_factors"]),
+                torch.tensor([threshold * below / own for threshold, below, own in rows]).to(
+                    self.kept["weight_factors"]
+                ),
                 torch.tensor([threshold / own for threshold, _, own in rows]).to(self.kept["bias_factors"]),
             )
 

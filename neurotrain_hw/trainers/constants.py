@@ -223,18 +223,23 @@ class S4nnSettings(SpikeTimeSettings):
 class SstdpSettings(S4nnSettings):
     """SSTDP; what causal (`potentiation`) and late (`depression`) spikes count, and `tau` in steps, None for a step."""
 
-    potentiation: float = 0.8
-    depression: float = 0.2
+    gap: float = 5.0
+    potentiation: float = 1.0
+    depression: float = 0.0
     tau: float | None = None
 
 
 @dataclass(frozen=True)
 class SpikepropSettings(SpikeTimeSettings):
-    """SpikeProp; target times of the label and of the others in shares of T; slopes count as `least_slope` at least."""
+    """SpikeProp; target times of the label and of the others in shares of T; slopes count as `least_slope` at least.
+
+    `one_sided`: a label that spikes before its target, and others that do after theirs, have no error.
+    """
 
     early: float = 0.25
     late: float = 0.75
     least_slope: float = 0.1
+    one_sided: bool = True
 
 
 @dataclass(frozen=True)

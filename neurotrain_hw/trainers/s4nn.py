@@ -3,9 +3,9 @@
     delta_k = (t*_k - t_k) / T at the outputs, error_i = sum_j W_ji delta_j [t_i <= t_j] below, each divided by its
     length; dW_ji = -learning rate * delta_j [t_i <= t_j]
 
-t*: that of the label is the time of the first output spike, that of the others at least `gap` steps later. (Kheradpisheh
-and Masquelier, arXiv:1910.09495, as in the authors' code S4NN.py, whose spikes arrive one step later, so that its "<" is
-"<=" here. Left out: its new weights for neurons that stayed silent through an epoch.)
+t*: that of the label is the time of the first output spike, that of the others at least `gap` steps later.
+(Kheradpisheh and Masquelier, arXiv:1910.09495, as in the authors' code S4NN.py, whose spikes arrive one step later, so
+that its "<" is "<=" here. Left out: its new weights for neurons that stayed silent through an epoch.)
 """
 
 from __future__ import annotations

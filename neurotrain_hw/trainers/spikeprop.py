@@ -5,8 +5,9 @@
 
 e is the kernel of neurons with a synaptic current, (alpha^(s+1) - beta^(s+1)) / (alpha - beta), or (s + 1) beta^s where
 both decay alike, the paper's kernel; e' is its derivative between steps. t* is `early` for the label, `late` for the
-others, in shares of T. A slope below `least_slope` counts as that: the paper leaves open what happens where a membrane
-only touches its threshold. (Bohte, Kok and La Poutre, Neurocomputing 48, 2002; from memory.)
+others, in shares of T; `one_sided` leaves out errors of neurons that do better. A slope below `least_slope` counts as
+that: the paper leaves open what happens where a membrane only touches its threshold. (Bohte, Kok and La Poutre,
+Neurocomputing 48, 2002; from memory.)
 """
 
 from __future__ import annotations
@@ -34,10 +35,13 @@ class Spikeprop(SpikeTimes):
     def __init__(self, network: SpikingNetwork, constants: SpikepropSettings) -> None:
         super().__init__(network, constants)
         self._early, self._late, self._least = constants.early, constants.late, constants.least_slope
+        self._one_sided = constants.one_sided
 
     def error(self, times: torch.Tensor, labels: torch.Tensor, steps: int) -> torch.Tensor:
         is_label = functional.one_hot(labels, times.shape[1]).bool()
-        return torch.where(is_label, self._early * steps, self._late * steps).to(times.dtype) - times
+        early, late = times.new_tensor(self._early * steps), times.new_tensor(self._late * steps)
+        error = torch.where(is_label, early, late) - times
+        return torch.where((error < 0) == is_label, error, 0) if self._one_sided else error
 
     def delta(self, error: torch.Tensor, slopes: torch.Tensor | None) -> torch.Tensor:
         return error if slopes is None else error / slopes.clamp(min=self._least)

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from trainer_oracles import fitting, batch, small_cells
+from trainer_oracles import batch, fitting, small_cells
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks import build, parse_model

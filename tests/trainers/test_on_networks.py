@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-
 from trainer_oracles import fitting
 
 from neurotrain_hw.errors import UnsupportedError

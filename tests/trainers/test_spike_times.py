@@ -118,10 +118,10 @@ def test_errors_of_unit_length_change_the_weights_of_spikes_that_came(rule: str,
         np.testing.assert_allclose(one, wanted / SAMPLES, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("alpha", "beta"), [(ALPHA, BETA), (0.8, 0.8)])
-def test_spikeprop_is_its_equations(alpha: float, beta: float) -> None:
+@pytest.mark.parametrize(("alpha", "beta", "one_sided"), [(ALPHA, BETA, False), (0.8, 0.8, True)])
+def test_spikeprop_is_its_equations(alpha: float, beta: float, one_sided: bool) -> None:
     net, (spikes, times, labels) = network("spikeprop", threshold=1.5, alpha=alpha, beta=beta), shown()
-    _, found = learned("spikeprop", net, spikes, labels)
+    _, found = learned("spikeprop", net, spikes, labels, one_sided=one_sided)
     settings = default_settings("spikeprop")
 
     def e(s):
@@ -145,6 +145,8 @@ def test_spikeprop_is_its_equations(alpha: float, beta: float) -> None:
         t = times_of(weights, x, e, threshold=1.5)
         target = np.array([settings.early if k == label else settings.late for k in range(SIZES[-1])]) * T
         error = target - t[-1]
+        if one_sided:
+            error = np.array([min(e_k, 0) if k == label else max(e_k, 0) for k, e_k in enumerate(error)])
         for layer in (2, 1, 0):
             pre, post, w = t[layer], np.minimum(t[layer + 1], T - 1), weights[layer]
             delta = np.zeros(len(post))
