@@ -184,8 +184,10 @@ def _classes(spikes: EventStream, steps: int, decoding: str) -> npt.NDArray[np.i
     trains = spikes.dense().reshape(-1, steps, spikes.n)
     if decoding == "first-spike":
         times = np.where(trains.any(axis=1), (trains > 0).argmax(axis=1), steps)
-        return np.argmin(times, axis=1).astype(np.int64)
-    classes: npt.NDArray[np.int64] = np.argmax(trains.sum(axis=1), axis=1).astype(np.int64)
+        found = np.argmin(times, axis=1)
+    else:
+        found = np.argmax(trains.sum(axis=1), axis=1)
+    classes: npt.NDArray[np.int64] = found.astype(np.int64)
     return classes
 
 
