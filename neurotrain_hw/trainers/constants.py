@@ -171,3 +171,18 @@ class UnsupervisedSettings(TraceSettings):
     amplitude: float = 0.01
     post_decay: float | None = None
     depression: float = 1.05
+
+
+@dataclass(frozen=True)
+class RewardSettings(UnsupervisedSettings):
+    """Reward-modulated STDP: `tag_decay` per step; only the output neuron that answered learns (`winner`).
+
+    `amplitude`: strength of hidden layers' change beside the output layer's. `balanced`: rewards count by the share of
+    wrong answers, punishments by that of right ones, a running mean of the rate `hit_rate` per batch.
+    """
+
+    amplitude: float = 0.0
+    tag_decay: float = 0.96
+    winner: bool = True
+    balanced: bool = True
+    hit_rate: float = 0.05

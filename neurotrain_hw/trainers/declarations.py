@@ -9,6 +9,7 @@ from typing import Literal
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
+from neurotrain_hw.rules.signals import CONSTANTS as CHIP_CONSTANTS
 from neurotrain_hw.trainers.constants import (
     BpttSettings,
     EpropSettings,
@@ -20,6 +21,7 @@ from neurotrain_hw.trainers.constants import (
     OnlineSettings,
     OstlSettings,
     PerturbationSettings,
+    RewardSettings,
     RtrlSettings,
     RuleSettings,
     StllrSettings,
@@ -112,6 +114,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), unused=_RATE | _SCALE),
+    "reward-stdp": Declaration(
+        ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
+    ),
     "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), layers=ALL_LAYERS, words=10_000_000, unused=_SCALE),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), losses=MEMBRANE),
@@ -145,7 +150,8 @@ def default_settings(rule: str) -> RuleSettings:
     constants = declaration(rule).constants
     if rule not in rule_names():
         return constants
-    named = load_rule(rule).defaults
+    # what a modulator on a chip is set to is in the chip's integers
+    named = {name: value for name, value in load_rule(rule).defaults.items() if name not in CHIP_CONSTANTS}
     return replace(constants, **{f.name: named[f.name] for f in fields(constants) if f.name in named})  # type: ignore[arg-type]
 
 
