@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from neurotrain_hw.events import EventStream
     from neurotrain_hw.interchange import read_nir, write_nir
     from neurotrain_hw.memory import place
-    from neurotrain_hw.networks import to_graph
-    from neurotrain_hw.networks.spec import load_model, model_names
+    from neurotrain_hw.networks import load_model, model_names, to_graph
     from neurotrain_hw.program import Connection, Modulator, Plasticity, Population, Program
     from neurotrain_hw.program.file import load_program, save_program
     from neurotrain_hw.rules import load_rule, rule_names

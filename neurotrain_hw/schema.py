@@ -75,6 +75,19 @@ class Table:
             self._refuse(key, value, need)
         return int(value)
 
+    def wholes(self, key: str, *, low: int) -> tuple[int, ...]:
+        """A list of one or more whole numbers of at least `low`."""
+        need = f"a list of whole numbers of at least {low}"
+        value = self._get(key, None, need)
+        if not isinstance(value, list) or not value or not all(type(v) is int and v >= low for v in value):
+            self._refuse(key, value, need)
+        return tuple(value)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """true or false."""
+        value = self._values.get(key, default)
+        return value if isinstance(value, bool) else bool(self._refuse(key, value, "true or false"))
+
     def number(self, key: str, *, low: float, default: float | None = None) -> float:
         """A finite number of at least `low`."""
         need = f"a number of at least {low:g}"

@@ -18,7 +18,7 @@ ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) 
 RuleOption = Annotated[str, typer.Option(help="bptt (surrogate gradient through time) or eprop (online).")]
 DatasetOption = Annotated[str | None, typer.Option(help="digits or mnist. [default: the model's]")]
 BitsOption = Annotated[
-    str | None, typer.Option(help="Width of the weights, 2 to 12, or 'float'. [default: the model's]")
+    str | None, typer.Option(help="Width of the weights, 1 to 12, or 'float'. [default: the model's]")
 ]
 StepsOption = Annotated[int | None, typer.Option(help="Time steps of a sample. [default: the model's]")]
 EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training samples. [default: the rule's]")]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neurotrain_hw.lazy import lazy_names
-from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate, load_model, model_names, parse_model
+from neurotrain_hw.networks.model_files import load_model, model_names, parse_model
+from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
 if TYPE_CHECKING:
     from neurotrain_hw.networks.export import to_graph

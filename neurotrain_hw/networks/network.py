@@ -1,142 +1,154 @@
-"""Spiking networks in torch: snnTorch's Leaky neurons behind plain or Brevitas-quantised weights."""
+"""Spiking networks in torch: snnTorch's neurons behind plain or Brevitas-quantised weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-import snntorch
 import torch
-from snntorch import surrogate as surrogates
 from torch import nn
 
-from neurotrain_hw.errors import MissingExtraError
-from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
+from neurotrain_hw.networks.layer_faults import pooled
+from neurotrain_hw.networks.neurons import neurons_of, rest
+from neurotrain_hw.networks.operators import Convolution, Dense, Operator
+from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Shape
+from neurotrain_hw.networks.weights import LayerWeights, draw, effective, exported, loop_of, synapses_of
+
+__all__ = ["LayerParts", "LayerWeights", "SpikingNetwork", "build"]
 
 
 @dataclass(frozen=True, eq=False)
-class LayerWeights:
-    """Weights of one layer as they leave training.
+class LayerParts:
+    """One layer as a learning rule sees it, with the weights of this moment and the gradient path to the shadow.
 
-    `shadow` float32 (n_post, n_pre): what the optimiser moves. `effective` float32 (n_post, n_pre): what the network
-    computes with, equal to `shadow` where weights are float. `integers` int32 (n_post, n_pre) and `scale`: for
-    quantised weights `effective == float32(scale * integers)`, and `round(effective / scale) == integers`.
+    `operator` computes currents from spikes and `weight`; `recurrent` is (n, n) for all-to-all, (n,) for one-to-one;
+    `bias` (n,) or (channels,). `beta` and `threshold`: (n,) or (channels, 1, 1); an integrator's threshold is None.
     """
 
-    shadow: npt.NDArray[np.float32]
-    effective: npt.NDArray[np.float32]
-    bits: int | None = None
-    integers: npt.NDArray[np.int32] | None = None
-    scale: float | None = None
+    spec: LayerSpec
+    operator: Operator
+    weight: torch.Tensor
+    recurrent: torch.Tensor | None
+    bias: torch.Tensor | None
+    beta: torch.Tensor
+    threshold: torch.Tensor | None
 
 
 class SpikingNetwork(nn.Module):
-    """A ModelSpec in torch; `synapses` and `neurons` hold one module per layer.
+    """A ModelSpec in torch; `synapses`, `loops` and `neurons` hold one module per layer.
 
-    Neurons are snnTorch's Leaky with reset_mechanism "zero": in one step the membrane decays, takes its input, spikes
-    where it exceeds the threshold, and is then set to 0.
+    In one step a membrane decays, takes its input, spikes where it exceeds the threshold, and is then reset. A spike
+    reaches the layer's own neurons, where they are recurrent, one step later.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.synapses = nn.ModuleList(
-            _synapses(n_pre, layer) for n_pre, layer in zip(spec.sizes[:-1], spec.layers, strict=True)
-        )
-        self.neurons = nn.ModuleList(_leaky(layer, spec.surrogate) for layer in spec.layers)
+        before = list(zip(spec.layers, spec.shapes, strict=False))
+        self.synapses = nn.ModuleList(synapses_of(layer, pooled(shape, layer.input_pool)) for layer, shape in before)
+        self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
+        self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
+        self._operators = [_operator(layer, shape) for layer, shape in before]
+
+    def parts(self) -> list[LayerParts]:
+        """The layers with what they compute with now."""
+        return [self._parts(position, weight) for position, weight in enumerate(self.weights())]
+
+    def shadow(self) -> list[nn.Parameter]:
+        """What the optimiser moves, in the order of the parts: per layer weight, recurrent weights, bias."""
+        found: list[nn.Parameter] = []
+        for layer, synapses, loop in zip(self.spec.layers, self.synapses, self.loops, strict=True):
+            found.append(synapses.weight)
+            if layer.recurrent != "none":
+                found.append(loop.weight)
+            if layer.bias:
+                found.append(synapses.bias)
+        return found
 
     def weights(self) -> list[torch.Tensor]:
-        """Weights as the network computes with them, (n_post, n_pre) each, with the gradient path to the shadow."""
-        return [_effective(module) for module in self.synapses]
+        """Forward weights as the network computes with them, with the gradient path to the shadow."""
+        return [effective(module, layer) for module, layer in zip(self.synapses, self.spec.layers, strict=True)]
 
     def forward(self, spikes: torch.Tensor) -> list[torch.Tensor]:
-        """Spikes of every layer, each (T, N, n), for input spikes (T, N, inputs); every call starts from rest."""
+        """Spikes of every layer, each (T, N, *shape), for input spikes (T, N, *input_shape), from rest.
+
+        Maps may come flattened. An integrator sends its membrane.
+        """
         return self.run(spikes, self.weights())
 
     def run(self, spikes: torch.Tensor, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The same with other weights, one (n_post, n_pre) per layer."""
+        """The same with other forward weights, one tensor per layer."""
         layers: list[torch.Tensor] = []
-        for weight, neurons in zip(weights, self.neurons, strict=True):
-            current = nn.functional.linear(spikes.to(weight.dtype), weight)
-            membrane = torch.zeros_like(current[0])
-            steps = []
-            for now in current:
-                fired, membrane = neurons(now, membrane)
-                steps.append(fired)
-            spikes = torch.stack(steps)
+        spikes = spikes.reshape(*spikes.shape[:2], *self.spec.input_shape)
+        for position, weight in enumerate(weights):
+            spikes = self._layer(position, self._parts(position, weight), spikes)
             layers.append(spikes)
         return layers
 
     def layer_weights(self) -> dict[str, LayerWeights]:
         """Weights per layer name, as NumPy arrays, quantised ones with their integers and scale."""
-        names = [layer.name for layer in self.spec.layers]
-        with torch.no_grad():
-            return {name: _export(module) for name, module in zip(names, self.synapses, strict=True)}
+        found = {}
+        for layer, synapses, loop in zip(self.spec.layers, self.synapses, self.loops, strict=True):
+            recurrent = None if layer.recurrent == "none" else exported(loop, layer, recurrent=True)
+            bias = synapses.bias.detach().cpu().numpy().copy() if layer.bias else None
+            found[layer.name] = replace(exported(synapses, layer), recurrent=recurrent, bias=bias)
+        return found
+
+    def _parts(self, position: int, weight: torch.Tensor) -> LayerParts:
+        layer, synapses, neurons = self.spec.layers[position], self.synapses[position], self.neurons[position]
+        recurrent = None
+        if layer.recurrent != "none":
+            recurrent = effective(self.loops[position], layer, recurrent=True)
+        threshold = neurons.threshold if layer.spikes else None
+        if layer.neuron == "lapicque":  # snnTorch's has R and C instead
+            beta = (1 - 1 / (neurons.R * neurons.C)).expand_as(neurons.threshold)
+        else:
+            beta = neurons.beta.clamp(0, 1)
+        return LayerParts(
+            layer, self._operators[position], weight, recurrent, synapses.bias if layer.bias else None, beta, threshold
+        )
+
+    def _layer(self, position: int, parts: LayerParts, spikes: torch.Tensor) -> torch.Tensor:
+        """What a layer sends in every step."""
+        steps, samples = spikes.shape[:2]
+        arriving = spikes.flatten(0, 1).to(parts.weight.dtype)
+        currents = parts.operator.current(arriving, parts.weight, parts.bias).unflatten(0, (steps, samples))
+        state, sent, out = rest(parts.spec, currents[0]), torch.zeros_like(currents[0]), []
+        for current in currents:
+            if parts.recurrent is not None:
+                current = current + _returning(sent, parts.recurrent)
+            sent, *state = self.neurons[position](current, *state)
+            out.append(sent)
+        return torch.stack(out)
 
 
 def build(spec: ModelSpec, *, weight_bits: int | Literal["model"] | None = "model", seed: int) -> SpikingNetwork:
-    """A network with random weights: uniform within +-sqrt(6 / n_pre), drawn with `seed`.
+    """A network with random weights, drawn with `seed`: uniform within +-sqrt(6 / fan-in), recurrent ones less.
 
     `weight_bits`: width of all layers' weights; None for float; "model" as the spec says.
     Raises MissingExtraError without torch, snnTorch or (for quantised weights) Brevitas.
     """
     network = SpikingNetwork(spec if weight_bits == "model" else spec.with_weight_bits(weight_bits))
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.synapses:
-            bound = (6.0 / module.in_features) ** 0.5
-            module.weight.uniform_(-bound, bound, generator=generator)
+    for layer, synapses, loop in zip(network.spec.layers, network.synapses, network.loops, strict=True):
+        draw(synapses, layer, generator)
+        if layer.recurrent != "none":
+            draw(loop, layer, generator, recurrent=True)
     return network
 
 
-def _synapses(n_pre: int, layer: LayerSpec) -> nn.Module:
-    if layer.weight_bits is None:
-        return nn.Linear(n_pre, layer.neurons, bias=False)
-    try:
-        from brevitas.nn import QuantLinear
-        from brevitas.quant import Int8WeightPerTensorFloat
-    except ImportError:
-        raise MissingExtraError("brevitas", "train") from None
-    # signed, narrow range (-127..127 at 8 bits), zero point 0, scale = max|w| / 127
-    return QuantLinear(
-        n_pre, layer.neurons, bias=False, weight_quant=Int8WeightPerTensorFloat, weight_bit_width=layer.weight_bits
-    )
+def _operator(layer: LayerSpec, shape: Shape) -> Operator:
+    if layer.kind == "dense":
+        return Dense(shape, (layer.neurons,), layer.input_pool, layer.pooling)
+    return Convolution.over(
+        shape, layer.channels, kernel=layer.kernel, stride=layer.stride, padding=layer.padding,
+        input_pool=layer.input_pool, pool=layer.pool, pooling=layer.pooling,
+    )  # fmt: skip
 
 
-def _leaky(layer: LayerSpec, surrogate: Surrogate) -> snntorch.Leaky:
-    gradients = {
-        "fast_sigmoid": lambda: surrogates.fast_sigmoid(slope=surrogate.slope),
-        "atan": lambda: surrogates.atan(alpha=surrogate.slope),
-    }
-    neuron = snntorch.Leaky(
-        # vectors, because NIR's parameters have the layer's shape
-        beta=torch.full((layer.neurons,), layer.beta),
-        threshold=torch.full((layer.neurons,), layer.threshold),
-        spike_grad=gradients[surrogate.kind](),
-        reset_mechanism="zero",
-        # With "zero" this changes no spike: it only says whether the membrane handed out is the one before the reset
-        # (True: what pseudo-derivatives and losses read; the reset is then applied, without a gradient of its own,
-        # before the next decay) or after it.
-        reset_delay=True,
-    )
-    # snnTorch keeps every neuron ever made in a class list, which would hold the networks of a campaign in memory
-    snntorch.SpikingNeuron.instances.remove(neuron)
-    return neuron
-
-
-def _effective(module: nn.Module) -> torch.Tensor:
-    return module.quant_weight().value if hasattr(module, "quant_weight") else module.weight
-
-
-def _export(module: nn.Module) -> LayerWeights:
-    shadow = module.weight.detach().numpy().astype(np.float32)
-    if not hasattr(module, "quant_weight"):
-        return LayerWeights(shadow, shadow.copy())
-    quantised = module.quant_weight()
-    integers = quantised.int(float_datatype=True).numpy().astype(np.int32)
-    return LayerWeights(
-        shadow, quantised.value.numpy().copy(), int(quantised.bit_width), integers, float(quantised.scale)
-    )
+def _returning(sent: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
+    """Currents from a layer's own spikes of the step before."""
+    if recurrent.dim() == 2:
+        return nn.functional.linear(sent.to(recurrent.dtype), recurrent)
+    return sent * recurrent.view(sent.shape[1:])

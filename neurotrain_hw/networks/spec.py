@@ -1,17 +1,19 @@
-"""Network architectures as data: `models/*.toml` read into frozen dataclasses (no torch)."""
+"""Network architectures as data: frozen dataclasses of layers, and the shapes that follow from them (no torch)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from neurotrain_hw.errors import FormatError, UnknownNameError
-from neurotrain_hw.files import shipped
-from neurotrain_hw.schema import Table, read_toml
+from neurotrain_hw.errors import FormatError
+from neurotrain_hw.networks.layer_faults import layer_fault, pooled, window
 
-SURROGATES = ("fast_sigmoid", "atan")
+Shape = tuple[int, ...]
+Kind = Literal["dense", "conv"]
+Recurrence = Literal["none", "one-to-one", "all-to-all"]
+Neuron = Literal["lif", "lapicque", "synaptic", "alpha", "adaptive", "integrator"]
+Reset = Literal["zero", "subtract", "none"]
 # float32 weights hold scale * integer to within 1/1000 of a step up to here
 MOST_WEIGHT_BITS = 12
 
@@ -26,24 +28,90 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One fully connected layer of LIF neurons: `v' = beta*v + W s`, spike where `v' > threshold`, then `v = 0`.
+    """One layer: synapses, fully connected or convolutional, and the neurons that they drive.
 
-    `beta`: membrane decay per step, 0 <= beta < 1. `threshold` > 0, in units of the membrane. `weight_bits`: width of
-    the signed, symmetric integer weights (2..12), or None for float weights.
+    A spiking layer's membrane takes `v' = beta*v + I`, spikes where `v' > threshold`, and is reset before its next
+    step. docs/how-to/add-a-model.md has the equations of every kind of neuron.
+
+    Synapses. `kind`: "dense" with `neurons`, or "conv" with `channels`, square kernels of `kernel`, `stride`,
+    `padding`; then `neurons` is worked out. `input_pool`: side of the squares in which arriving spikes are pooled,
+    `pool`: the same for the currents of a convolution, `pooling` says how. `recurrent`: synapses among the layer's own
+    neurons, whose spikes arrive one step later. `bias`: a learned constant current.
+
+    Neurons. `beta`: membrane decay per step, 0 <= beta < 1 (1 for an integrator). `threshold` > 0, in units of the
+    membrane. `alpha`: decay of the synaptic current ("synaptic", "alpha"). `adaptation`: growth of an adaptive
+    threshold per spike, `adaptation_decay`: the share of it left a step later. `learn_beta`, `learn_threshold`: one
+    learned value per neuron, or per channel of a convolution.
+
+    Weights. `weight_bits`: width of the signed, symmetric integers (1..12; 1: sign times scale), None for floats.
+    `weight_scale`: one scale per tensor or per output channel; `power_of_two` restricts it. `weight_standardised`:
+    mean 0 and variance 1 / fan-in per output channel, times `gain`. `state`: the chip number format ("loihi") to which
+    membrane and current are fake-quantised, None for floats.
     """
 
     name: str
-    neurons: int
-    beta: float
+    neurons: int = 0
+    beta: float = 0.0
     threshold: float = 1.0
     weight_bits: int | None = None
+    kind: Kind = "dense"
+    channels: int = 0
+    kernel: int = 1
+    stride: int = 1
+    padding: int = 0
+    input_pool: int = 1
+    pool: int = 1
+    pooling: Literal["average", "max"] = "average"
+    recurrent: Recurrence = "none"
+    neuron: Neuron = "lif"
+    alpha: float = 0.0
+    adaptation: float = 0.0
+    adaptation_decay: float = 0.0
+    reset: Reset = "zero"
+    bias: bool = False
+    learn_beta: bool = False
+    learn_threshold: bool = False
+    weight_scale: Literal["tensor", "channel"] = "tensor"
+    power_of_two: bool = False
+    weight_standardised: bool = False
+    gain: float = 1.0
+    state: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.spikes:
+            object.__setattr__(self, "reset", "none")
+
+    @property
+    def spikes(self) -> bool:
+        """Whether it sends spikes; an integrator is read by its membrane."""
+        return self.neuron != "integrator"
+
+    def after(self, shape: Shape) -> Shape:
+        """Shape of the layer for an input of `shape`; FormatError where they do not fit."""
+        if self.kind == "dense":
+            return (self.neurons,)
+        _, height, width = pooled(shape, self.input_pool)
+        sides = (window(side, self.kernel, self.stride, self.padding) // self.pool for side in (height, width))
+        return self.channels, *sides
+
+    def fan_in(self, shape: Shape) -> int:
+        """Forward synapses per neuron, for an input of `shape`."""
+        arriving = pooled(shape, self.input_pool)
+        return math.prod(arriving) if self.kind == "dense" else arriving[0] * self.kernel**2
+
+    def weights(self, shape: Shape) -> int:
+        """Number of weights, recurrent ones included, biases not."""
+        forward = (self.neurons if self.kind == "dense" else self.channels) * self.fan_in(shape)
+        return forward + {"none": 0, "one-to-one": self.neurons, "all-to-all": self.neurons**2}[self.recurrent]
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A feed-forward spiking network: `inputs` channels, then `layers` one after the other.
+    """A spiking network: inputs of `input_shape`, then `layers` one after the other.
 
+    `input_shape`: (n,) or (channels, height, width); `inputs` is its product, and may stand alone for (inputs,).
     `steps`: time steps T of one sample; `dt_s`: seconds per step; `dataset`: what it is meant for ('' for none).
+    Raises FormatError where layers do not fit each other.
     """
 
     name: str
@@ -54,6 +122,21 @@ class ModelSpec:
     dt_s: float = 1e-3
     dataset: str = ""
     surrogate: Surrogate = Surrogate()
+    input_shape: Shape = ()
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.input_shape) or (self.inputs,)
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "inputs", math.prod(shape))
+        object.__setattr__(self, "layers", fitted(shape, self.layers, where=self.name))
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shapes from input to output, such as ((1, 28, 28), (12, 12, 12), (10,))."""
+        found = [self.input_shape]
+        for layer in self.layers:
+            found.append(layer.after(found[-1]))
+        return tuple(found)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -62,69 +145,26 @@ class ModelSpec:
 
     @property
     def synapses(self) -> int:
-        """Number of weights."""
-        return sum(pre * post for pre, post in zip(self.sizes, self.sizes[1:], strict=False))
+        """Number of weights; those of a convolution count once."""
+        return sum(layer.weights(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
     def with_weight_bits(self, bits: int | None) -> ModelSpec:
-        """The same network with one weight width in all layers (None: float). Raises FormatError outside 2..12."""
-        if bits is not None and not 2 <= bits <= MOST_WEIGHT_BITS:
-            raise FormatError(f"got {bits}", where=f"{self.name}: weight_bits", need=f"2..{MOST_WEIGHT_BITS}")
+        """The same network with one weight width in all layers (None: float). Raises FormatError outside 1..12."""
+        if bits is not None and not 1 <= bits <= MOST_WEIGHT_BITS:
+            raise FormatError(f"got {bits}", where=f"{self.name}: weight_bits", need=f"1..{MOST_WEIGHT_BITS}")
         return replace(self, layers=tuple(replace(layer, weight_bits=bits) for layer in self.layers))
 
 
-def model_names() -> list[str]:
-    """Names of the architectures that come with the package."""
-    return sorted(path.stem for path in shipped("models").glob("*.toml"))
-
-
-def load_model(name_or_path: str | Path) -> ModelSpec:
-    """Read an architecture by its name (`digits-fc`) or from a TOML file of one's own.
-
-    Raises UnknownNameError for a name that does not exist, FormatError (file, key, expected) for a malformed file.
-    """
-    path = _locate(name_or_path)
-    document = read_toml(path, kind="a model file")
-    return parse_model(document, name=path.stem, where=str(path))
-
-
-def parse_model(document: Mapping[str, Any], *, name: str, where: str) -> ModelSpec:
-    """Check a document against the schema of model files; `where` (a file name) stands in errors (FormatError)."""
-    top = Table(document, where, known=("summary", "dataset", "inputs", "steps", "dt_s", "surrogate", "layers"))
-    layers = top.tables("layers", known=("name", "neurons", "beta", "threshold", "weight_bits"))
-    surrogate = top.table("surrogate", known=("kind", "slope"))
-    spec = ModelSpec(
-        name=name,
-        summary=top.text("summary"),
-        inputs=top.whole("inputs", low=1),
-        layers=tuple(_layer(table) for table in layers),
-        steps=top.whole("steps", low=1),
-        dt_s=top.positive("dt_s", default=1e-3),
-        dataset=top.text("dataset", default=""),
-        surrogate=Surrogate(
-            kind=surrogate.choice("kind", SURROGATES, default=Surrogate.kind),
-            slope=surrogate.positive("slope", default=Surrogate.slope),
-        ),
-    )
-    names = ["input", *(layer.name for layer in spec.layers)]
-    for position, layer in enumerate(spec.layers):
-        if layer.name in names[: position + 1]:
-            raise FormatError(f"'{layer.name}' is taken", where=f"{where}: layers[{position}].name", need="a new name")
-    return spec
-
-
-def _locate(name_or_path: str | Path) -> Path:
-    if isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path:
-        return Path(name_or_path)
-    if name_or_path not in model_names():
-        raise UnknownNameError("model", name_or_path, model_names())
-    return shipped("models") / f"{name_or_path}.toml"
-
-
-def _layer(table: Table) -> LayerSpec:
-    return LayerSpec(
-        name=table.identifier("name"),
-        neurons=table.whole("neurons", low=1),
-        beta=table.share("beta"),
-        threshold=table.positive("threshold", default=1.0),
-        weight_bits=table.whole("weight_bits", low=2, high=MOST_WEIGHT_BITS) if table.has("weight_bits") else None,
-    )
+def fitted(shape: Shape, layers: tuple[LayerSpec, ...], *, where: str) -> tuple[LayerSpec, ...]:
+    """The layers with the number of neurons worked out; FormatError, `where: layers[k].key`, for the first fault."""
+    found = []
+    for position, layer in enumerate(layers):
+        fault = layer_fault(layer, shape)
+        if not layer.spikes and position < len(layers) - 1:
+            fault = "neuron", "an integrator sends no spikes", "it as the last layer"
+        if fault is not None:
+            key, what, need = fault
+            raise FormatError(what, where=f"{where}: layers[{position}].{key}", need=need)
+        shape = layer.after(shape)
+        found.append(replace(layer, neurons=math.prod(shape)))
+    return tuple(found)

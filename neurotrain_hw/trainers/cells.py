@@ -1,8 +1,12 @@
 """One layer of spiking neurons as the trainers see it: its equations, one step, and its derivative through time.
 
-    v' = beta * v * (1 - s) + W x + R s          reset to zero, in the step after the spike
-    v' = beta * v - threshold * s + W x + R s    reset by subtraction
+    v' = beta * v * (1 - s) + I                  reset to zero, in the step after the spike
+    v' = beta * v - threshold * s + I            reset by subtraction; without `threshold * s`, no reset
     A' = threshold + strength * a,   s' = 1 where v' > A', else 0,   a' = rho * a + s'
+
+I, the current: what arrives, c = W x + R s + b; with a synaptic current I' = alpha * I + c; of alpha neurons
+v' = tau * (e' - h') with e' = alpha * e + c and h' = beta * h + c, tau = ln(alpha) / ln(beta/alpha) + 1; a reset to
+zero clears e and h.
 
 x: spikes of the layer below in this step; s: the layer's own of the step before; v is the membrane before the reset.
 
@@ -12,67 +16,155 @@ What of the reset has a derivative (`ResetGradient`): `constant`, nothing, what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch.nn import functional
 
-from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
+from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.psi import PseudoDerivative
 
-Reset = Literal["zero", "subtract"]
+if TYPE_CHECKING:
+    from neurotrain_hw.trainers.online import Step
+
+Reset = Literal["zero", "subtract", "none"]
+Currents = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One set of synapses into a layer: its linear map, its weights, and where its spikes come from."""
+
+    operator: Operator
+    weight: torch.Tensor
+    source: Literal["below", "itself", "constant"]
+
+    def zeros(self, samples: int) -> torch.Tensor:
+        """Room for one word per sample and pre neuron, as they arrive: in rows or in maps."""
+        shape = self.operator.in_shape
+        if self.source == "below":
+            shape = self.operator.arrive(self.weight.new_zeros(1, *shape))[0].shape[1:]
+        return self.weight.new_zeros(samples, *shape)
+
+    def spikes(self, now: Step) -> torch.Tensor:
+        """What arrives in this step."""
+        if self.source == "below":
+            return now.pre
+        return now.before.fired if self.source == "itself" else now.before.v.new_ones(len(now.before.v), 1)
+
+    def gradient(self, signal: torch.Tensor, x: torch.Tensor, now: Step) -> torch.Tensor:
+        """Sum over samples of the signal (N, *neurons) times `x`, of the shape of the weights."""
+        return self.operator.weight_gradient(signal, x, now.routes[1] if self.source == "below" else None)
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """Weights `weight` (n_post, n_pre) and `recurrent` (n_post, n_post) or None, and the neurons' constants.
+    """Weights, (n_post, n_pre) or as `operator` says, and the neurons' constants.
 
-    `strength` and `rho`: growth of the threshold per spike, and the share of it that is left a step later.
+    `recurrent` (n, n), (n,) from each neuron to itself, or None; `bias` (n,) or (channels,), or None. `strength` and
+    `rho`: growth of the threshold per spike, and the share of it that is left a step later. `alpha`: decay of a
+    synaptic current, None for none; `double`: alpha neurons. `rounded`: what the number format of a chip leaves of a
+    decayed membrane or current, with a derivative of 1. `learned`: decay or threshold are parameters.
     """
 
     weight: torch.Tensor
-    beta: float
-    threshold: float
+    beta: float | torch.Tensor
+    threshold: float | torch.Tensor
     psi: PseudoDerivative
     recurrent: torch.Tensor | None = None
     reset: Reset = "zero"
     rho: float = 0.0
     strength: float = 0.0
+    operator: Operator | None = None
+    bias: torch.Tensor | None = None
+    alpha: float | torch.Tensor | None = None
+    double: bool = False
+    rounded: Callable[[torch.Tensor], torch.Tensor] | None = None
+    learned: bool = False
+
+    @cached_property
+    def way(self) -> Operator:
+        """The linear map from the layer below."""
+        return self.operator or Dense((self.weight.shape[1],), (self.weight.shape[0],))
+
+    @cached_property
+    def ways(self) -> list[Way]:
+        """All its synapses: input, then recurrent, then bias."""
+        shape = self.way.out_shape
+        found = [Way(self.way, self.weight, "below")]
+        if self.recurrent is not None:
+            one_to_one = self.recurrent.dim() == 1
+            found.append(Way((OneToOne if one_to_one else Dense)(shape, shape), self.recurrent, "itself"))
+        if self.bias is not None:
+            found.append(Way(Bias((1,), shape), self.bias, "constant"))
+        return found
 
     @property
     def matrices(self) -> list[torch.Tensor]:
-        """Its weights: input, then recurrent."""
-        return [self.weight] if self.recurrent is None else [self.weight, self.recurrent]
+        """Its weights, in the order of `ways`."""
+        return [way.weight for way in self.ways]
+
+    @property
+    def neurons(self) -> int:
+        """How many there are."""
+        return math.prod(self.way.out_shape)
 
     @property
     def kinds(self) -> list[Layer]:
         """What a rule must be able to train."""
-        found: list[Layer] = ["dense"]
+        found: list[Layer] = ["dense" if isinstance(self.way, Dense) else "conv"]
         if self.recurrent is not None:
             found.append("recurrent")
         if self.strength:
             found.append("adaptive")
+        if self.bias is not None:
+            found.append("bias")
+        if self.alpha is not None:
+            found.append("alpha" if self.double else "synaptic")
+        if self.learned:
+            found.append("learned")
+        if any(isinstance(each, torch.Tensor) and each.numel() > 1 for each in (self.beta, self.alpha)):
+            found.append("heterogeneous")
         return found
 
     def rest(self, samples: int) -> State:
         """Neurons that have never spiked."""
-        zero = self.weight.new_zeros(samples, len(self.weight))
-        return State(zero, zero, zero)
+        zero = self.weight.new_zeros(samples, *self.way.out_shape)
+        return State(zero, zero, zero, (zero,) * (0 if self.alpha is None else 2 if self.double else 1))
 
     def step(self, before: State, pre: torch.Tensor) -> State:
-        """The state after one step with input spikes `pre` (N, n_pre); nothing has a derivative."""
-        current = functional.linear(pre, self.weight)
+        """The state after one step with input spikes `pre` (N, *below); nothing has a derivative."""
+        return self.step_with(before, self.way.arrive(pre)[0])[0]
+
+    def step_with(self, before: State, x: torch.Tensor) -> tuple[State, torch.Tensor | None]:
+        """The same from what has arrived, and what a maximum pool behind has let through."""
+        current, out = self.way.drive(x, self.weight, self.bias)
         if self.recurrent is not None:
-            current += functional.linear(before.fired, self.recurrent)
-        if self.reset == "zero":
-            v = current.add_(self.beta * before.v * (1 - before.fired))
-        else:
-            v = current.add_(self.beta * before.v - self.threshold * before.fired)
+            current += self.ways[1].operator.drive(before.fired, self.recurrent)[0]
+        v, currents = self.integrate(before.v, before.fired, before.currents, current, "gate")
         fired = (self.distance(v, before.a) > 0).to(v.dtype)
-        return State(v, fired, self.rho * before.a + fired if self.strength else before.a)
+        return State(v, fired, self.rho * before.a + fired if self.strength else before.a, currents), out
+
+    def integrate(
+        self, v: torch.Tensor, fired: torch.Tensor, currents: Currents, arriving: torch.Tensor, gradient: ResetGradient
+    ) -> tuple[torch.Tensor, Currents]:
+        """Membranes and currents after `arriving`, for autograd; `gradient` as above."""
+        if self.alpha is None:
+            return self._kept(v, fired, gradient) + arriving, currents
+        first = self._round(self.alpha * currents[0]) + arriving
+        if not self.double:
+            return self._kept(v, fired, gradient) + first, (first,)
+        second = self.beta * currents[1] + arriving
+        if self.reset == "zero":
+            # as snnTorch's, which clears all a step after the spike, and loses what arrives in it
+            left = 1 - fired.detach()
+            first, second = first * left, second * left
+        return self.tau * (first - second), (first, second)
 
     def distance(self, v: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
         """From the threshold, which `a` has raised, to the membrane."""
@@ -82,64 +174,100 @@ class Cell:
         """dv'/dv (N, n_post) of a neuron's own membrane, recurrent synapses left out; `slope` is psi at `before`."""
         if self.reset == "zero":
             if gradient == "constant":
-                return torch.full_like(before.v, self.beta)
+                return torch.full_like(before.v, float(self.beta))
             kept = self.beta * (1 - before.fired)
             return kept if gradient == "gate" else kept - self.beta * before.v * slope
-        kept = torch.full_like(before.v, self.beta)
-        return kept if gradient != "full" else kept - self.threshold * slope
+        kept = torch.full_like(before.v, float(self.beta))
+        return kept if gradient != "full" or self.reset == "none" else kept - self.threshold * slope
+
+    def _kept(self, v: torch.Tensor, fired: torch.Tensor, gradient: ResetGradient) -> torch.Tensor:
+        """What decay and reset leave of the membranes."""
+        fired = fired if gradient == "full" else fired.detach()
+        decayed = self._round(self.beta * v)
+        if self.reset == "none":
+            return decayed
+        if self.reset == "subtract":
+            return decayed - self.threshold * fired
+        return decayed - (decayed * fired).detach() if gradient == "constant" else decayed * (1 - fired)
+
+    def _round(self, decayed: torch.Tensor) -> torch.Tensor:
+        return decayed if self.rounded is None else self.rounded(decayed)
+
+    @cached_property
+    def tau(self) -> torch.Tensor:
+        """Gain of alpha neurons."""
+        alpha, beta = (torch.as_tensor(each, dtype=torch.float64) for each in (self.alpha, self.beta))
+        return torch.log(alpha) / (torch.log(beta) - torch.log(alpha)) + 1
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Membranes before the reset, spikes and adaptation, (N, n_post) each."""
+    """Membranes before the reset, spikes, adaptation and synaptic currents, (N, *neurons) each."""
 
     v: torch.Tensor
     fired: torch.Tensor
     a: torch.Tensor
+    currents: Currents = ()
 
     def detached(self) -> State:
         """The same without a way back."""
-        return State(self.v.detach(), self.fired.detach(), self.a.detach())
+        currents = tuple(current.detach() for current in self.currents)
+        return State(self.v.detach(), self.fired.detach(), self.a.detach(), currents)
 
 
 def cells_of(network: SpikingNetwork, psi: Sequence[PseudoDerivative]) -> list[Cell]:
     """The layers of a network with the weights that it computes with now, and the gradient path to the shadow."""
-    return [
-        Cell(weight, layer.beta, layer.threshold, slope)
-        for weight, layer, slope in zip(network.weights(), network.spec.layers, psi, strict=True)
-    ]
+    return [_cell(parts, slope) for parts, slope in zip(network.parts(), psi, strict=True)]
+
+
+def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
+    layer = parts.spec
+    synapses = [parts.weight, parts.recurrent, parts.bias]
+    if layer.neuron == "lapicque":  # v' = beta * v + (1 - beta) * I
+        synapses = [None if each is None else (1 - layer.beta) * each for each in synapses]
+    weight, recurrent, bias = synapses
+    threshold = parts.threshold if layer.learn_threshold and parts.threshold is not None else layer.threshold
+    return Cell(
+        parts.weight if weight is None else weight,
+        parts.beta if layer.learn_beta else layer.beta,
+        threshold if layer.spikes else math.inf,
+        psi if layer.spikes else torch.zeros_like,
+        recurrent,
+        layer.reset,
+        layer.adaptation_decay,
+        layer.adaptation,
+        parts.operator,
+        bias,
+        layer.alpha if layer.neuron in ("synaptic", "alpha") else None,
+        double=layer.neuron == "alpha",
+        learned=layer.learn_beta or layer.learn_threshold,
+    )
 
 
 def unroll(
     cells: Sequence[Cell], states: Sequence[State], spikes: torch.Tensor, gradient: ResetGradient
 ) -> tuple[list[torch.Tensor], torch.Tensor, list[State]]:
-    """Spikes (T, N, n) of every layer, membranes (T, N, n) of the last, and the states at the end, for autograd.
+    """Spikes (T, N, *neurons) of every layer, membranes of the last, and the states at the end, for autograd.
 
-    `spikes` (T, N, inputs). Layer by layer, so that the currents of all steps are one product.
+    `spikes` (T, N, *inputs). Layer by layer, so that the currents of all steps are one product.
     """
     layers, ends = [], []
     for cell, start in zip(cells, states, strict=True):
-        v, fired, a = start.v, start.fired, start.a
+        v, fired, a, currents = start.v, start.fired, start.a, start.currents
         membranes, train = [], []
-        for current in functional.linear(spikes.to(cell.weight.dtype), cell.weight):
+        arriving = cell.way.current(spikes.to(cell.weight.dtype).flatten(0, 1), cell.weight, cell.bias)
+        for current in arriving.view(*spikes.shape[:2], *cell.way.out_shape):
             if cell.recurrent is not None:
-                current = current + functional.linear(fired, cell.recurrent)
-            v = _decayed(cell, v, fired, gradient) + current
+                current = current + cell.ways[1].operator.current(fired, cell.recurrent)
+            v, currents = cell.integrate(v, fired, currents, current, gradient)
             fired = _Spike.apply(cell.distance(v, a), cell.psi)
             a = cell.rho * a + fired if cell.strength else a
             membranes.append(v)
             train.append(fired)
-        ends.append(State(v, fired, a))
+        ends.append(State(v, fired, a, currents))
         spikes = torch.stack(train)
         layers.append(spikes)
     return layers, torch.stack(membranes), ends
-
-
-def _decayed(cell: Cell, v: torch.Tensor, fired: torch.Tensor, gradient: ResetGradient) -> torch.Tensor:
-    fired = fired if gradient == "full" else fired.detach()
-    if cell.reset == "subtract":
-        return cell.beta * v - cell.threshold * fired
-    return cell.beta * v - (cell.beta * v * fired).detach() if gradient == "constant" else cell.beta * v * (1 - fired)
 
 
 class _Spike(torch.autograd.Function):

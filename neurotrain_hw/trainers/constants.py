@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
-Loss = Literal["membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse"]
+Loss = Literal[
+    "membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse", "mean-membrane-ce",
+    "mean-membrane-mse", "max-membrane-ce", "max-membrane-mse", "last-membrane-ce", "last-membrane-mse",
+    "first-spike-ce", "first-spike-mse",
+]  # fmt: skip
+# the others are known at a sample's end
+PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
+Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-spike"]
 ResetGradient = Literal["constant", "gate", "full"]
-Optimiser = Literal["adam", "sgd"]
-Layer = Literal["dense", "recurrent", "adaptive"]  # adaptive: a threshold that rises with spikes
+Optimiser = Literal["adam", "adamw", "adamax", "sgd"]
+Schedule = Literal["linear", "cosine", "constant"]
+# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
+Layer = Literal[
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,8 +28,13 @@ class RuleSettings:
     """What every rule has: optimiser, passes over the samples, samples per batch, and the loss.
 
     `gain`: from membranes (in thresholds) or spike counts to logits. `psi`: pseudo-derivative at v - threshold before
-    the reset: the model's `surrogate`, or one with the width `psi_width` in thresholds. `rate_strength` and
-    `rate_target`: activity regularisation of hidden neurons, towards so many spikes per step.
+    the reset: the model's `surrogate`, or one with the width `psi_width` in thresholds.
+
+    `rate_strength`, `rate_target`, `rate_lower`, `rate_upper`, `rate_level`: activity regularisation (`activity.py`).
+    `schedule`: how the learning rate goes over the run: falling to 0, along a line or half a cosine, or constant.
+    `momentum` (sgd alone) and `weight_decay` as in torch; `clip_norm`: largest length of an update's whole gradient.
+    `decoding`: how outputs are read, None for the spikes' rate, or the mean membrane where outputs never spike.
+    `population`: output neurons per class.
     """
 
     learning_rate: float = 1e-2
@@ -31,6 +47,15 @@ class RuleSettings:
     psi_width: float = 1.0
     rate_target: float = 0.1
     rate_strength: float = 0.0
+    rate_lower: float | None = None
+    rate_upper: float | None = None
+    rate_level: Literal["neuron", "layer"] = "neuron"
+    schedule: Schedule = "linear"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    decoding: Decoding | None = None
+    population: int = 1
 
 
 @dataclass(frozen=True)
@@ -175,14 +200,20 @@ class UnsupervisedSettings(TraceSettings):
 
 @dataclass(frozen=True)
 class RewardSettings(UnsupervisedSettings):
-    """Reward-modulated STDP: `tag_decay` per step; only the output neuron that answered learns (`winner`).
+    """Reward-modulated STDP: `tag_decay` per step, and what makes one reward for all teach a network.
 
-    `amplitude`: strength of hidden layers' change beside the output layer's. `balanced`: rewards count by the share of
-    wrong answers, punishments by that of right ones, a running mean of the rate `hit_rate` per batch.
+    `winner`: of the output neurons only the one that answered learns. `hit_rate`: of the running mean of each answer's
+    rewards, which is taken off the reward; None takes nothing off. `noise`: standard deviation of a current into every
+    output neuron, one per sample. `competing`: a neuron's synapses share a sum and a length. `amplitude`: strength of
+    hidden layers' change beside the output layer's.
     """
 
-    amplitude: float = 0.0
+    learning_rate: float = 0.03
+    batch: int = 8
+    amplitude: float = 0.001
+    depression: float = 0.0
     tag_decay: float = 0.96
     winner: bool = True
-    balanced: bool = True
-    hit_rate: float = 0.05
+    hit_rate: float | None = 0.05
+    noise: float = 0.5
+    competing: bool = True

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
 from neurotrain_hw.rules.signals import CONSTANTS as CHIP_CONSTANTS
+from neurotrain_hw.trainers.common_checks import check_common
 from neurotrain_hw.trainers.constants import (
+    PER_STEP,
     BpttSettings,
     EpropSettings,
     EsdRtrlSettings,
@@ -31,11 +33,20 @@ from neurotrain_hw.trainers.constants import (
     UnsupervisedSettings,
 )
 
-PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
-ALL_LAYERS: tuple[Layer, ...] = ("dense", "recurrent", "adaptive")
+ALL_LAYERS: tuple[Layer, ...] = (
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+)  # fmt: skip
+# every word is kept per neuron, before the synapse or behind it
+PER_NEURON: tuple[Layer, ...] = ("dense", "conv", "recurrent", "bias")
+# with the trace of the pre neurons through their synaptic current
+TRACED: tuple[Layer, ...] = (*PER_NEURON, "synaptic")
+# errors do not pass from neuron to neuron within a step, in which an alpha neuron has no answer
+BROADCAST: tuple[Layer, ...] = (*TRACED, "alpha")
+PER_SYNAPSE: tuple[Layer, ...] = ("dense", "recurrent", "bias")
+FORWARD: tuple[Layer, ...] = tuple(kind for kind in ALL_LAYERS if kind != "learned")
 DENSE: tuple[Layer, ...] = ("dense",)
 MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce")
-ANY_LOSS: tuple[Loss, ...] = (*PER_STEP, "count-ce", "count-mse")
+ANY_LOSS: tuple[Loss, ...] = get_args(Loss)
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Declaration:
 
     home: tuple[str, str]
     constants: RuleSettings
-    layers: tuple[Layer, ...] = ("dense", "recurrent")
+    layers: tuple[Layer, ...] = PER_NEURON
     memory: Literal["sample", "window", "local"] = "local"
     losses: tuple[Loss, ...] = PER_STEP
     deep: bool = True
@@ -61,7 +72,7 @@ class Declaration:
     unused: frozenset[str] = frozenset()
 
 
-_RATE = frozenset({"rate_strength", "rate_target"})
+_RATE = frozenset({"rate_strength", "rate_target", "rate_lower", "rate_upper", "rate_level"})
 _PSI = frozenset({"psi", "psi_width"})
 _SCALE = frozenset({"feedback_scale"})  # no random feedback
 _WEIGHTS_ALONE = _RATE | _PSI | _SCALE | {"update", "burn_in"}
@@ -72,32 +83,32 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
-    "decolle": Declaration(("decolle", "trainer"), TraceSettings()),
-    "dfa": Declaration(("dfa", "trainer"), TraceSettings()),
-    "drtp": Declaration(("drtp", "trainer"), TraceSettings()),
-    "ell": Declaration(("ell", "trainer"), TraceSettings()),
-    "eprop": Declaration(("eprop", "trainer"), EpropSettings(), layers=ALL_LAYERS),
+    "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
+    "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
+    "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
+    "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
     "eprop-adaptive": Declaration(
         ("eprop", "trainer"),
         EpropSettings(feedback="adaptive", feedback_decay=1e-3),
-        layers=ALL_LAYERS,
+        layers=(*BROADCAST, "adaptive"),
         losses=MEMBRANE,
         deep=False,
     ),
     "eprop-filtered": Declaration(
         ("eprop", "trainer"),
         EpropSettings(feedback="random", readout_filter=True),
-        layers=ALL_LAYERS,
+        layers=(*BROADCAST, "adaptive"),
         losses=MEMBRANE,
         deep=False,
     ),
     "eprop-random": Declaration(
-        ("eprop", "trainer"), EpropSettings(feedback="random"), layers=ALL_LAYERS, losses=MEMBRANE
+        ("eprop", "trainer"), EpropSettings(feedback="random"), layers=(*BROADCAST, "adaptive"), losses=MEMBRANE
     ),
     "es-d-rtrl": Declaration(("es_d_rtrl", "trainer"), EsdRtrlSettings(), unused=_SCALE),
-    "etlp": Declaration(("etlp", "trainer"), EtlpSettings(), layers=ALL_LAYERS),
+    "etlp": Declaration(("etlp", "trainer"), EtlpSettings(), layers=(*BROADCAST, "adaptive")),
     "evolution-strategies": Declaration(
-        ("weight_perturbation", "evolution"), PerturbationSettings(), layers=DENSE, unused=_WEIGHTS_ALONE
+        ("weight_perturbation", "evolution"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE
     ),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
     "hebb": Declaration(
@@ -109,26 +120,30 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "oja": Declaration(
         ("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
-    "ostl": Declaration(("ostl", "trainer"), OstlSettings()),
-    "osttp": Declaration(("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse", gain=0.5)),
-    "ottt": Declaration(("ottt", "trainer"), TraceSettings(), unused=_SCALE),
+    "ostl": Declaration(("ostl", "trainer"), OstlSettings(), layers=PER_SYNAPSE),
+    "osttp": Declaration(
+        ("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse", gain=0.5), layers=PER_SYNAPSE
+    ),
+    "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
-    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), unused=_RATE | _SCALE),
+    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
     "reward-stdp": Declaration(
         ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
     ),
-    "rtrl": Declaration(("rtrl", "trainer"), RtrlSettings(), layers=ALL_LAYERS, words=10_000_000, unused=_SCALE),
+    "rtrl": Declaration(
+        ("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE
+    ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
-    "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), losses=MEMBRANE),
+    "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
     "stsf": Declaration(
         ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
     ),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(
-        ("trace_propagation", "trainer"), TracePropagationSettings(), layers=DENSE, samples=2, hidden=1, unused=_RATE
+        ("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1, unused=_RATE
     ),
     "weight-perturbation": Declaration(
-        ("weight_perturbation", "trainer"), PerturbationSettings(), layers=DENSE, unused=_WEIGHTS_ALONE | {"draws"}
+        ("weight_perturbation", "trainer"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE | {"draws"}
     ),
 }
 
@@ -166,9 +181,10 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         if getattr(constants, name) != getattr(declared.constants, name):
             raise ValueRangeError("this rule has no use for it", where=f"{rule}: {name}", remedy="Leave it out.")
     if constants.loss not in declared.losses:
-        late = constants.loss in ("count-ce", "count-mse")
+        late = constants.loss not in PER_STEP
         why = "is known only at the end of a sample, when this rule has learned" if late else "has no error it can send"
         raise ValueRangeError(f"the loss '{constants.loss}' {why}", where=rule, need=" or ".join(declared.losses))
+    check_common(rule, spec, constants)
     hidden = len(spec.layers) - 1
     filtered = isinstance(constants, EpropSettings) and constants.readout_filter
     if hidden > 1 and (not declared.deep or filtered):
@@ -195,14 +211,21 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         )  # fmt: skip
 
 
-def check_layers(rule: str, kinds: Sequence[Sequence[Layer]]) -> None:
+def check_layers(rule: str, kinds: Sequence[Sequence[Layer]], constants: RuleSettings | None = None) -> None:
     """Raise UnsupportedError for the first layer that is of a kind (each has one or more) the rule cannot train."""
-    supported = declaration(rule).layers
+    declared = declaration(rule)
+    filtered = isinstance(constants, EpropSettings) and constants.readout_filter
     for position, kind in enumerate(kinds):
         for one in kind:
-            if one not in supported:
+            if one not in declared.layers:
                 fit = sorted(name for name, other in DECLARATIONS.items() if one in other.layers)
                 raise UnsupportedError(
                     f"layer {position + 1} is {one}, for which this rule has no learning equation", where=rule,
-                    need=" or ".join(supported), remedy=f"Rules that train such layers: {', '.join(fit)}.",
+                    need=" or ".join(declared.layers), remedy=f"Rules that train such layers: {', '.join(fit)}.",
                 )  # fmt: skip
+        if "conv" in kind and declared.memory == "local" and ("adaptive" in kind or filtered):
+            what = "adaptive thresholds" if "adaptive" in kind else "the readout's filter"
+            raise UnsupportedError(
+                f"layer {position + 1} is conv, and {what} need a word for every position of a kernel", where=rule,
+                need="a word per neuron", remedy="Train dense layers, or without it: bptt, eprop.",
+            )  # fmt: skip

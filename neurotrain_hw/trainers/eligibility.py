@@ -1,46 +1,76 @@
 """What synapses remember: the eligibilities of the local rules, one class each, with their memory per sample.
 
 x_i, s_i: trace and spikes of the pre neuron; psi_j: pseudo-derivative of the post neuron, 1 for an output layer whose
-loss reads the membrane; J_j: the post membrane's derivative by its own, a step before (`Cell.through_time`).
+loss reads the membrane; J_j: the post membrane's derivative by its own, a step before (`Cell.through_time`). Those with
+words per pre and post neuron alone train convolutions, too; the others keep words per synapse.
 """
 
 from __future__ import annotations
 
 import torch
 
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import ResetGradient
 from neurotrain_hw.trainers.online import Step
 
 
-class PreTrace:
-    """x_i = decay * x_i + s_i,  e_ji = psi_j * x_i: one word per pre neuron."""
+class Leak:
+    """x_i = decay * x_i + s_i, the derivative of a LIF neuron's membrane by its weights: one word per pre neuron.
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, decay: float) -> None:
-        self.decay = decay
-        self.x = cell.weight.new_zeros(samples, n_pre)
+    With a synaptic current p_i = alpha * p_i + s_i, x_i = decay * x_i + p_i, and for alpha neurons, without reset,
+    x_i = tau * (p_i - q_i), q_i = decay * q_i + s_i: two words.
+    """
+
+    def __init__(self, cell: Cell, way: Way, samples: int, decay: float) -> None:
+        self._cell, self._decay = cell, decay
+        self.x = way.zeros(samples)
+        self._p = None if cell.alpha is None else torch.zeros_like(self.x)
+        self._q = torch.zeros_like(self.x) if cell.double else None
+
+    def update(self, pre: torch.Tensor) -> torch.Tensor:
+        """Take one step; x."""
+        if self._p is None:
+            return self.x.mul_(self._decay).add_(pre)
+        self._p.mul_(self._cell.alpha).add_(pre)
+        if self._q is None:
+            return self.x.mul_(self._decay).add_(self._p)
+        self._q.mul_(self._decay).add_(pre)
+        self.x = self._cell.tau * (self._p - self._q)
+        return self.x
+
+
+class PreTrace:
+    """e_ji = psi_j * x_i: one word per pre neuron, two with a synaptic current."""
+
+    def __init__(self, cell: Cell, way: Way, samples: int, decay: float) -> None:
+        self.way, self.decay, self._leak = way, decay, Leak(cell, way, samples, decay)
+
+    @property
+    def x(self) -> torch.Tensor:
+        """The trace of the pre neurons."""
+        return self._leak.x
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
-        self.x.mul_(self.decay).add_(pre)
+        self._leak.update(pre)
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return (signal * now.slope).T @ self.x
+        return self.way.gradient(signal * now.slope, self._leak.x, now)
 
 
 class FilteredTrace:
     """ebar_ji = kappa * ebar_ji + psi_j * x_i: e-prop's filter by a leaky readout; one word per synapse."""
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, decay: float, kappa: float) -> None:
-        self.decay, self.kappa = decay, kappa
-        self.x = cell.weight.new_zeros(samples, n_pre)
-        self.filtered = cell.weight.new_zeros(samples, len(cell.weight), n_pre)
+    def __init__(self, cell: Cell, way: Way, samples: int, decay: float, kappa: float) -> None:
+        self._map, self._kappa = way.operator, kappa
+        self._leak = Leak(cell, way, samples, decay)
+        self.filtered = way.weight.new_zeros(samples, *way.operator.weight_shape)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
-        self.x.mul_(self.decay).add_(pre)
-        self.filtered.mul_(self.kappa).add_(now.slope.unsqueeze(2) * self.x.unsqueeze(1))
+        x = self._leak.update(pre)
+        self.filtered.mul_(self._kappa).add_(self._map.outer(now.slope, x))
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return _over_samples(signal, self.filtered)
+        return self._map.contract(signal, self.filtered)
 
 
 class AdaptiveTrace:
@@ -50,37 +80,36 @@ class AdaptiveTrace:
     (Bellec et al., Nature Communications 11:3625, 2020: eps <- psi * x + (rho - psi * strength) * eps).
     """
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, decay: float, kappa: float) -> None:
-        self.cell, self.decay, self.kappa = cell, decay, kappa
-        self.x = cell.weight.new_zeros(samples, n_pre)
-        self.eps = cell.weight.new_zeros(samples, len(cell.weight), n_pre)
+    def __init__(self, cell: Cell, way: Way, samples: int, decay: float, kappa: float) -> None:
+        self.cell, self._map, self._kappa = cell, way.operator, kappa
+        self._leak = Leak(cell, way, samples, decay)
+        self.eps = way.weight.new_zeros(samples, *way.operator.weight_shape)
         self.filtered = torch.zeros_like(self.eps) if kappa else self.eps
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
-        self.x.mul_(self.decay).add_(pre)
-        moved = self.x.unsqueeze(1) - self.cell.strength * self.eps
-        eligible = now.slope.unsqueeze(2) * moved
-        self.filtered = self.filtered.mul_(self.kappa).add_(eligible) if self.kappa else eligible
+        moved = self._map.outer(torch.ones_like(now.slope), self._leak.update(pre)) - self.cell.strength * self.eps
+        eligible = self._map.of_post(now.slope) * moved
+        self.filtered = self.filtered.mul_(self._kappa).add_(eligible) if self._kappa else eligible
         # the threshold adapts to spikes, also where the loss reads the membrane
-        self.eps = self.cell.rho * self.eps + now.psi.unsqueeze(2) * moved
+        self.eps = self.cell.rho * self.eps + self._map.of_post(now.psi) * moved
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return _over_samples(signal, self.filtered)
+        return self._map.contract(signal, self.filtered)
 
 
 class SynapseTrace:
     """eps_ji = J_j * eps_ji + s_i,  e_ji = psi_j * eps_ji: OSTL without its term H; one word per synapse."""
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, gradient: ResetGradient) -> None:
-        self.cell, self.reset_gradient = cell, gradient
-        self.eps = cell.weight.new_zeros(samples, len(cell.weight), n_pre)
+    def __init__(self, cell: Cell, way: Way, samples: int, gradient: ResetGradient) -> None:
+        self.cell, self._map, self.reset_gradient = cell, way.operator, gradient
+        self.eps = way.weight.new_zeros(samples, *way.operator.weight_shape)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         through = self.cell.through_time(now.before, now.psi_before, self.reset_gradient)
-        self.eps.mul_(through.unsqueeze(2)).add_(pre.unsqueeze(1))
+        self.eps.mul_(self._map.of_post(through)).add_(pre.unsqueeze(1) if self.eps.dim() == 3 else pre)
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return _over_samples(signal * now.slope, self.eps)
+        return self._map.contract(signal * now.slope, self.eps)
 
 
 class LayerTrace:
@@ -89,22 +118,22 @@ class LayerTrace:
     E_k,ji = J_k * E_k,ji + sum_m R_km * psi_m[t-1] * E_m,ji + [k = j] * s_i
     """
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, gradient: ResetGradient) -> None:
-        self.cell, self.reset_gradient = cell, gradient
-        n_post = len(cell.weight)
-        self.full = cell.weight.new_zeros(samples, n_post, n_post, n_pre)
-        self._own = torch.arange(n_post)
+    def __init__(self, cell: Cell, way: Way, samples: int, gradient: ResetGradient) -> None:
+        self.cell, self._map, self.reset_gradient = cell, way.operator, gradient
+        self.full = way.weight.new_zeros(samples, cell.neurons, *way.operator.weight_shape)
+        self._own = torch.arange(cell.neurons)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
-        through = self.cell.through_time(now.before, now.psi_before, self.reset_gradient)
-        through = torch.diag_embed(through)
-        if self.cell.recurrent is not None:
-            through = through + self.cell.recurrent * now.psi_before.unsqueeze(1)
-        self.full = torch.einsum("nkm,nmji->nkji", through, self.full)
-        self.full[:, self._own, self._own] += pre.unsqueeze(1)
+        through = torch.diag_embed(self.cell.through_time(now.before, now.psi_before, self.reset_gradient))
+        recurrent = self.cell.recurrent
+        if recurrent is not None:
+            matrix = torch.diag(recurrent) if recurrent.dim() == 1 else recurrent
+            through = through + matrix * now.psi_before.unsqueeze(1)
+        self.full = torch.einsum("nkm,nm...->nk...", through, self.full)
+        self.full[:, self._own, self._own] += pre.unsqueeze(1) if self.full.dim() == 4 else pre
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return torch.einsum("nk,nkji->ji", signal * now.slope, self.full)
+        return torch.einsum("nk,nk...->...", signal * now.slope, self.full)
 
 
 class SmoothedTrace:
@@ -115,10 +144,10 @@ class SmoothedTrace:
     dv_j/dI_j, by the input current, is 1 in these neurons; psi belongs to the signal of this step alone.
     """
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, alpha: float, gradient: ResetGradient) -> None:
-        self.cell, self.alpha, self.reset_gradient = cell, alpha, gradient
-        self.x = cell.weight.new_zeros(samples, n_pre)
-        self.f = cell.weight.new_zeros(samples, len(cell.weight))
+    def __init__(self, cell: Cell, way: Way, samples: int, alpha: float, gradient: ResetGradient) -> None:
+        self.cell, self.way, self.alpha, self.reset_gradient = cell, way, alpha, gradient
+        self.x = way.zeros(samples)
+        self.f = way.weight.new_zeros(samples, *cell.way.out_shape)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         through = self.cell.through_time(now.before, now.psi_before, self.reset_gradient)
@@ -126,7 +155,7 @@ class SmoothedTrace:
         self.f.mul_(self.alpha * through).add_(1 - self.alpha)
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return (signal * now.slope * self.f).T @ self.x
+        return self.way.gradient(signal * now.slope * self.f, self.x, now)
 
 
 class TwoSidedTrace:
@@ -136,12 +165,15 @@ class TwoSidedTrace:
     e_ji = alpha_pre * psi_j * x_i + alpha_post * q_j * s_i
     """
 
-    def __init__(self, cell: Cell, n_pre: int, samples: int, decays: tuple[float, float], factors: tuple[float, float]):
+    def __init__(
+        self, cell: Cell, way: Way, samples: int, decays: tuple[float, float], factors: tuple[float, float]
+    ) -> None:
+        self.way = way
         self.lambda_post, self.lambda_pre = decays
         self.alpha_post, self.alpha_pre = factors
-        self.x = cell.weight.new_zeros(samples, n_pre)
+        self.x = way.zeros(samples)
         self.pre = self.x
-        self.q = cell.weight.new_zeros(samples, len(cell.weight))
+        self.q = way.weight.new_zeros(samples, *cell.way.out_shape)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         self.x.mul_(self.lambda_pre).add_(pre)
@@ -149,22 +181,18 @@ class TwoSidedTrace:
         self.pre = pre
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        causal = (signal * now.slope).T @ self.x
-        return self.alpha_pre * causal + self.alpha_post * (signal * self.q).T @ self.pre
+        causal = self.way.gradient(signal * now.slope, self.x, now)
+        return self.alpha_pre * causal + self.alpha_post * self.way.gradient(signal * self.q, self.pre, now)
 
 
 class Coincidence:
     """e_ji = s_j * s_i, of an output layer s_i alone: nothing is remembered (STSF)."""
 
-    def __init__(self, *, output: bool) -> None:
-        self.output = output
+    def __init__(self, way: Way, *, output: bool) -> None:
+        self.way, self.output = way, output
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         self.pre = pre
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return (signal if self.output else signal * now.after.fired).T @ self.pre
-
-
-def _over_samples(signal: torch.Tensor, eligible: torch.Tensor) -> torch.Tensor:
-    return torch.einsum("nj,nji->ji", signal, eligible)
+        return self.way.gradient(signal if self.output else signal * now.after.fired, self.pre, now)

@@ -39,9 +39,10 @@ class Ell(OnlineTrainer):
         def told(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
             signals = []
             for step, (name, classifier) in zip(steps, self.parameters.items(), strict=False):
-                wrong = torch.softmax(step.after.fired @ classifier.T, dim=1) - target
-                learner.own[name] += wrong.T @ step.after.fired
-                signals.append(wrong @ classifier)
+                fired = step.after.fired.flatten(1)
+                wrong = torch.softmax(fired @ classifier.T, dim=1) - target
+                learner.own[name] += wrong.T @ fired
+                signals.append((wrong @ classifier).view_as(step.psi))
             return [*signals, error]
 
         learner = Local(*setting.common, eligibility=pre_trace(constants), signals=told)

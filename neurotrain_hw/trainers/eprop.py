@@ -18,7 +18,7 @@ import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import signals
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import EpropSettings
 from neurotrain_hw.trainers.eligibility import AdaptiveTrace, FilteredTrace, PreTrace
 from neurotrain_hw.trainers.online import Eligibility, Local
@@ -41,15 +41,19 @@ class Eprop(OnlineTrainer):
         if self._adaptive:
             self.parameters["feedback"] = torch.nn.Parameter(self.feedback[-1])
             self.feedback[-1] = self.parameters["feedback"]
+            self._readout = self.cells()[-1]
 
     def spread(self, gradients: list[torch.Tensor]) -> None:
         if self._adaptive:
-            self.parameters["feedback"].grad = gradients[-1].T.clone()
+            # what moves a readout's weight moves the feedback of every neuron that it hears, through its pool
+            moved = gradients[-len(self._readout.ways)]
+            seen = self._readout.way.back(torch.eye(len(moved), dtype=moved.dtype), moved, (None, None))
+            self.parameters["feedback"].grad = seen.flatten(1).T.contiguous()
 
     def learn(self, batch: Batch) -> float:
         loss = super().learn(batch)
         if self._adaptive and self._decay:
-            for matrix in (self.shadow()[-1], self.parameters["feedback"]):
+            for matrix in (self.shadow()[-len(self._readout.ways)], self.parameters["feedback"]):
                 matrix.data.mul_(1 - self._decay)
         return loss
 
@@ -58,13 +62,13 @@ def learner(setting: Setting, constants: EpropSettings, feedback: list[torch.Ten
     """e-prop for one batch."""
     kappa = setting.cells[-1].beta if constants.readout_filter else 0.0
 
-    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+    def eligibility(cell: Cell, output: bool, way: Way, samples: int) -> Eligibility:
         decay = cell.beta if constants.trace_decay is None else constants.trace_decay
         if cell.strength:
-            return AdaptiveTrace(cell, n_pre, samples, decay, 0.0 if output else kappa)
+            return AdaptiveTrace(cell, way, samples, decay, 0.0 if output else kappa)
         if output or not kappa:
-            return PreTrace(cell, n_pre, samples, decay)
-        return FilteredTrace(cell, n_pre, samples, decay, kappa)
+            return PreTrace(cell, way, samples, decay)
+        return FilteredTrace(cell, way, samples, decay, kappa)
 
     told = signals.broadcast(feedback) if constants.feedback != "symmetric" else signals.through_layers
     return Local(*setting.common, eligibility=eligibility, signals=told)

@@ -24,8 +24,8 @@ def trainer(network: SpikingNetwork, constants: EsdRtrlSettings, seed: int) -> O
     def learner(setting: Setting) -> Local:
         return Local(
             *setting.common,
-            eligibility=lambda cell, output, n_pre, samples: SmoothedTrace(
-                cell, n_pre, samples, constants.alpha, constants.reset_gradient
+            eligibility=lambda cell, output, way, samples: SmoothedTrace(
+                cell, way, samples, constants.alpha, constants.reset_gradient
             ),
             signals=signals.through_layers,
         )

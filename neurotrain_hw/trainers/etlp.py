@@ -13,7 +13,7 @@ import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import signals
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import EtlpSettings
 from neurotrain_hw.trainers.eligibility import AdaptiveTrace, PreTrace
 from neurotrain_hw.trainers.online import Eligibility, Local
@@ -41,11 +41,11 @@ def learner(
 ) -> Local:  # fmt: skip
     """ETLP for one batch."""
 
-    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+    def eligibility(cell: Cell, output: bool, way: Way, samples: int) -> Eligibility:
         decay = cell.beta if constants.trace_decay is None else constants.trace_decay
         if cell.strength:
-            return AdaptiveTrace(cell, n_pre, samples, decay, 0.0)
-        return PreTrace(cell, n_pre, samples, decay)
+            return AdaptiveTrace(cell, way, samples, decay, 0.0)
+        return PreTrace(cell, way, samples, decay)
 
     def gate() -> bool:
         return bool(torch.rand((), generator=setting.generator) < probability)

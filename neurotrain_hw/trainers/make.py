@@ -20,7 +20,7 @@ def make_trainer(rule: str, network: SpikingNetwork, constants: RuleSettings, *,
     check(rule, network.spec, constants)
     module, function = declaration(rule).home
     made: Trainer = getattr(import_module(f"neurotrain_hw.trainers.{module}"), function)(network, constants, seed)
-    check_layers(rule, [cell.kinds for cell in made.cells()])
+    check_layers(rule, [cell.kinds for cell in made.cells()], constants)
     return made
 
 

@@ -15,19 +15,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch.nn import functional
 
+from neurotrain_hw.networks.operators import Routes
 from neurotrain_hw.trainers import losses
-from neurotrain_hw.trainers.cells import Cell, State
+from neurotrain_hw.trainers.activity import NONE, Activity
+from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import Loss
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one layer did in a step: input spikes `pre` (N, n_pre), states, and psi before and after, (N, n_post).
+    """What one layer did in a step: spikes `pre` (N, n_pre) or (N, C, H, W) as they arrive at its synapses, states, and
+    psi before and after, (N, *neurons).
 
     `slope`: derivative of what the layer's learning signal is about by its membranes: psi for spikes, 1 where the
-    loss reads the membrane.
+    loss reads the membrane. `routes`: what maximum pools let through.
     """
 
     pre: torch.Tensor
@@ -36,56 +38,56 @@ class Step:
     psi_before: torch.Tensor
     psi: torch.Tensor
     slope: torch.Tensor
+    routes: Routes = (None, None)
 
 
 class Eligibility(Protocol):
-    """What the synapses of one matrix remember."""
+    """What the synapses of one way into a layer remember."""
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         """Take one step with the spikes `pre` (N, n_pre) that came through these synapses."""
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        """Sum over samples of learning signal (N, n_post) times eligibility: (n_post, n_pre)."""
+        """Sum over samples of learning signal (N, *neurons) times eligibility, of the shape of the weights."""
 
 
 Signals = Callable[[Sequence[Cell], Sequence[Step], torch.Tensor], list[torch.Tensor]]
-# cell, whether it is the output layer, presynaptic neurons, samples
-NewEligibility = Callable[[Cell, bool, int, int], Eligibility]
+# cell, whether it is the output layer, which of its synapses, samples
+NewEligibility = Callable[[Cell, bool, Way, int], Eligibility]
 
 
 @dataclass(frozen=True)
 class Regime:
     """What a rule learns from: a per-step loss, `gain` of the membranes in it, and steps without learning at the start.
 
-    `rate_strength` adds strength * (f_j - rate_target) to the signal of every hidden neuron, with f_j its spikes per
-    step so far: activity regularisation, as in e-prop's.
+    `population`: output neurons per class. `activity` adds to the signal of every hidden neuron.
     """
 
     loss: Loss = "membrane-ce"
     gain: float = 1.0
     burn_in: int = 0
-    rate_target: float = 0.1
-    rate_strength: float = 0.0
+    population: int = 1
+    activity: Activity = NONE
 
 
 class Online(ABC):
     """The state of a rule between two steps of a batch: all that it ever keeps.
 
-    `gradients`: per layer, per matrix (input, recurrent), summed over samples and steps so far, as are `loss` and
+    `gradients`: per layer, per way (input, recurrent, bias), summed over samples and steps so far, as are `loss` and
     `own`, the gradients of what the rule learns besides the weights, by name.
     """
 
     def __init__(self, cells: Sequence[Cell], labels: torch.Tensor, regime: Regime) -> None:
         self.cells, self.regime = list(cells), regime
         first, samples = self.cells[0].weight, len(labels)
-        self.target = functional.one_hot(labels, len(self.cells[-1].weight)).to(first.dtype)
+        self.target = losses.one_hot(labels, self.cells[-1].neurons, regime.population).to(first.dtype)
         self.states = [cell.rest(samples) for cell in self.cells]
         self.gradients = [[torch.zeros_like(matrix) for matrix in cell.matrices] for cell in self.cells]
         self.own: dict[str, torch.Tensor] = {}
         self.loss = first.new_zeros(())
         self.steps_done = 0
         self._psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
-        self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.rate_strength else []
+        self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.activity.strength else []
 
     def advance(self, spikes: Iterable[torch.Tensor]) -> None:
         """Go through the given steps, each (N, inputs)."""
@@ -102,18 +104,21 @@ class Online(ABC):
     def _step(self, pre: torch.Tensor) -> None:
         steps = []
         for k, cell in enumerate(self.cells):
-            pre = pre.to(cell.weight.dtype)
+            pre, into = cell.way.arrive(pre.to(cell.weight.dtype))
             before, psi_before = self.states[k], self._psi[k]
-            after = cell.step(before, pre)
+            after, out = cell.step_with(before, pre)
             psi = _psi(cell, after, before.a)
             last_membrane = k == len(self.cells) - 1 and self.regime.loss != "spike-mse"
-            steps.append(Step(pre, before, after, psi_before, psi, torch.ones_like(psi) if last_membrane else psi))
+            slope = torch.ones_like(psi) if last_membrane else psi
+            steps.append(Step(pre, before, after, psi_before, psi, slope, (into, out)))
             self.states[k], self._psi[k] = after, psi
             pre = after.fired
         out = steps[-1].after
+        regime = self.regime
         loss, error = losses.at_step(
-            self.regime.loss, out.v, out.fired, self.target, self.regime.gain, threshold=self.cells[-1].threshold
-        )
+            regime.loss, out.v, out.fired, self.target, regime.gain, threshold=self.cells[-1].threshold,
+            population=regime.population,
+        )  # fmt: skip
         self.loss += loss
         self.steps_done += 1
         for count, step in zip(self._counts, steps[:-1], strict=bool(self._counts)):
@@ -126,12 +131,11 @@ class Online(ABC):
 
     def _rate_signals(self) -> list[torch.Tensor]:
         """What activity regularisation tells the hidden neurons, (N, n) each; nothing where it is off."""
-        strength, target = self.regime.rate_strength, self.regime.rate_target
-        return [strength * (count / self.steps_done - target) for count in self._counts]
+        return [self.regime.activity.signal(count / self.steps_done) for count in self._counts]
 
 
 class Local(Online):
-    """Rules that are an eligibility per matrix and a signal per neuron."""
+    """Rules that are an eligibility per synapse and a signal per neuron."""
 
     def __init__(
         self,
@@ -147,14 +151,13 @@ class Local(Online):
         self._signals, self._gate = signals, gate
         last = len(self.cells) - 1
         self.eligibilities = [
-            [eligibility(cell, k == last, matrix.shape[1], len(labels)) for matrix in cell.matrices]
-            for k, cell in enumerate(self.cells)
+            [eligibility(cell, k == last, way, len(labels)) for way in cell.ways] for k, cell in enumerate(self.cells)
         ]
 
     def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
-        for step, groups in zip(steps, self.eligibilities, strict=True):
-            for pre, group in zip((step.pre, step.before.fired), groups, strict=False):
-                group.update(pre, step)
+        for cell, step, groups in zip(self.cells, steps, self.eligibilities, strict=True):
+            for way, group in zip(cell.ways, groups, strict=True):
+                group.update(way.spikes(step), step)
         if not self._gate() or not learning:
             return
         signals = self._signals(self.cells, steps, error)

@@ -15,7 +15,7 @@ import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import signals
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import OstlSettings
 from neurotrain_hw.trainers.eligibility import LayerTrace, SynapseTrace
 from neurotrain_hw.trainers.online import Eligibility, Local
@@ -38,10 +38,10 @@ class Ostl(OnlineTrainer):
 def learner(setting: Setting, constants: OstlSettings, feedback: list[torch.Tensor]) -> Local:
     """OSTL for one batch."""
 
-    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+    def eligibility(cell: Cell, output: bool, way: Way, samples: int) -> Eligibility:
         if constants.complete and cell.recurrent is not None:
-            return LayerTrace(cell, n_pre, samples, constants.reset_gradient)
-        return SynapseTrace(cell, n_pre, samples, constants.reset_gradient)
+            return LayerTrace(cell, way, samples, constants.reset_gradient)
+        return SynapseTrace(cell, way, samples, constants.reset_gradient)
 
     told = signals.through_layers if constants.feedback == "symmetric" else signals.broadcast(feedback)
     return Local(*setting.common, eligibility=eligibility, signals=told)

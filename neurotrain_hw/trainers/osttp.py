@@ -30,8 +30,8 @@ class Osttp(OnlineTrainer):
         def learner(setting: Setting) -> Local:
             return Local(
                 *setting.common,
-                eligibility=lambda cell, output, n_pre, samples: SynapseTrace(
-                    cell, n_pre, samples, constants.reset_gradient
+                eligibility=lambda cell, output, way, samples: SynapseTrace(
+                    cell, way, samples, constants.reset_gradient
                 ),
                 signals=signals.from_target(self.feedback, setting.target, sign=1.0),
             )

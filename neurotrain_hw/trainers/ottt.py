@@ -27,6 +27,6 @@ def trainer(network: SpikingNetwork, constants: TraceSettings, seed: int) -> Onl
 
 def pre_trace(constants: TraceSettings) -> NewEligibility:
     """A trace per pre neuron, with the constants' decay or the layer's own."""
-    return lambda cell, output, n_pre, samples: PreTrace(
-        cell, n_pre, samples, cell.beta if constants.trace_decay is None else constants.trace_decay
+    return lambda cell, output, way, samples: PreTrace(
+        cell, way, samples, cell.beta if constants.trace_decay is None else constants.trace_decay
     )

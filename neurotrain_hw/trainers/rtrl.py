@@ -52,12 +52,14 @@ class Rtrl(Online):
             if below is not None:
                 dv += torch.einsum("ji,nip->njp", cell.weight, below)
             if cell.recurrent is not None:
-                dv += torch.einsum("ji,nip->njp", cell.recurrent, self._ds[k])
-            for pre, matrix in zip((step.pre, step.before.fired), cell.matrices, strict=False):
-                n_post, n_pre = matrix.shape
-                own = dv[:, :, offset : offset + matrix.numel()].view(len(dv), n_post, n_post, n_pre)
-                own.diagonal(dim1=1, dim2=2).add_(pre.unsqueeze(2))
-                offset += matrix.numel()
+                matrix = torch.diag(cell.recurrent) if cell.recurrent.dim() == 1 else cell.recurrent
+                dv += torch.einsum("ji,nip->njp", matrix, self._ds[k])
+            for way in cell.ways:
+                pre, size = way.spikes(step), way.weight.numel()
+                # (N, neurons, *weights): a neuron's own weights have the pre spike for a derivative
+                own = dv[:, :, offset : offset + size].view(len(dv), cell.neurons, *way.weight.shape)
+                own.diagonal(dim1=1, dim2=2).add_(pre.unsqueeze(2) if own.dim() == 4 else pre)
+                offset += size
             moved = self._da[k]
             ds = step.psi.unsqueeze(2) * (dv if moved is None else dv - cell.strength * moved)
             if moved is not None:
@@ -75,8 +77,10 @@ class Rtrl(Online):
         left = cell.through_time(step.before, step.psi_before, gradient).unsqueeze(2) * self._dv[k]
         if self._reset_gradient == "full":
             # ds and not psi * dv: an adapting threshold has a part in it
-            lost = cell.beta * step.before.v if cell.reset == "zero" else torch.full_like(step.before.v, cell.threshold)
-            left -= lost.unsqueeze(2) * self._ds[k]
+            # without a reset, nothing
+            lost = {"zero": cell.beta * step.before.v, "subtract": cell.threshold * torch.ones_like(step.before.v)}
+            if cell.reset in lost:
+                left -= lost[cell.reset].unsqueeze(2) * self._ds[k]
         return left
 
     def _add(self, flat: torch.Tensor) -> None:

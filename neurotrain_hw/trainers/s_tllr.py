@@ -33,7 +33,7 @@ class Stllr(OnlineTrainer):
             symmetric = constants.feedback == "symmetric"
             return Local(
                 *setting.common,
-                eligibility=lambda cell, output, n_pre, samples: TwoSidedTrace(cell, n_pre, samples, decays, factors),
+                eligibility=lambda cell, output, way, samples: TwoSidedTrace(cell, way, samples, decays, factors),
                 signals=signals.through_layers if symmetric else signals.broadcast(self.feedback),
             )
 

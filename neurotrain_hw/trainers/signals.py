@@ -1,7 +1,8 @@
 """What neurons are told: the learning signals of the online rules, one function each.
 
-Each gives L (N, n) per layer from the layers' weights, what they did in this step, and the output error (N, classes):
-dloss/ds of hidden neurons or what stands for it; of the output layer the error itself. B_l is (n_l, classes).
+Each gives L (N, *neurons) per layer from the layers' weights, what they did in this step, and the output error
+(N, classes): dloss/ds of hidden neurons or what stands for it; of the output layer the error itself. B_l is
+(n_l, classes).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def through_layers(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Te
     """Back through the layers of this step alone: L_l = (L_{l+1} * psi_{l+1}) W_{l+1}."""
     signals = [error]
     for k in range(len(cells) - 1, 0, -1):
-        signals.insert(0, (signals[0] * steps[k].slope) @ cells[k].weight)
+        signals.insert(0, cells[k].way.back(signals[0] * steps[k].slope, cells[k].weight, steps[k].routes))
     return signals
 
 
@@ -27,7 +28,8 @@ def broadcast(feedback: Sequence[torch.Tensor], *, signs: bool = False) -> Signa
 
     def signals(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
         sent = error.sign() if signs else error
-        return [sent @ matrix.T for matrix in feedback] + [error]
+        hidden = zip(feedback, steps[:-1], strict=True)
+        return [*((sent @ matrix.T).view_as(step.psi) for matrix, step in hidden), error]
 
     return signals
 
@@ -35,15 +37,19 @@ def broadcast(feedback: Sequence[torch.Tensor], *, signs: bool = False) -> Signa
 def from_target(feedback: Sequence[torch.Tensor], target: torch.Tensor, *, sign: float) -> Signals:
     """The label through a matrix per hidden layer, the error at the output alone: L_l = sign * B_l y*."""
     projected = [sign * target @ matrix.T for matrix in feedback]
-    return lambda cells, steps, error: [*projected, error]
+
+    def signals(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
+        return [*(each.view_as(step.psi) for each, step in zip(projected, steps[:-1], strict=True)), error]
+
+    return signals
 
 
 def from_local_readouts(readouts: Sequence[torch.Tensor], target: torch.Tensor) -> Signals:
     """Every hidden layer's error at a readout of its own, y = G s: L_l = G_l^T (G_l s_l - y*), G_l (classes, n_l)."""
 
     def signals(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
-        found = zip(readouts, steps[:-1], strict=True)
-        return [*((step.after.fired @ g.T - target) @ g for g, step in found), error]
+        found = zip(readouts, (step.after.fired for step in steps[:-1]), strict=True)
+        return [*(((fired.flatten(1) @ g.T - target) @ g).view_as(fired) for g, fired in found), error]
 
     return signals
 

@@ -30,7 +30,7 @@ class Stsf(OnlineTrainer):
         def learner(setting: Setting) -> Local:
             return Local(
                 *setting.common,
-                eligibility=lambda cell, output, n_pre, samples: Coincidence(output=output),
+                eligibility=lambda cell, output, way, samples: Coincidence(way, output=output),
                 signals=signals.broadcast(self.feedback),
             )
 

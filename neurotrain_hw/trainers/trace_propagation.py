@@ -19,6 +19,7 @@ from dataclasses import replace
 import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.networks.operators import Dense
 from neurotrain_hw.trainers.constants import TracePropagationSettings
 from neurotrain_hw.trainers.online import Online, Step
 from neurotrain_hw.trainers.trainer import OnlineTrainer, Setting
@@ -46,38 +47,51 @@ class TwoPasses(Online):
 
     def __init__(self, setting: Setting, constants: TracePropagationSettings, projection: torch.Tensor) -> None:
         super().__init__(*setting.common)
-        self._decay, self._projection = constants.trace_decay, projection
+        self._decay, self._projection = constants.trace_decay, projection.detach()
         hidden = self.states[:-1]
         self._target_states = list(hidden)
         self._student_traces = [torch.zeros_like(state.v) for state in hidden]
         self._target_traces = [torch.zeros_like(self.target), *(torch.zeros_like(state.v) for state in hidden)]
         self.own["projection"] = torch.zeros_like(projection)
+        first = self.cells[0]
+        spread = Dense((projection.shape[1],), first.way.out_shape)
+        self._labelled = replace(first, weight=self._projection, operator=spread)
+        self._arrived = [way.zeros(len(setting.labels)) for way in self.cells[-1].ways]
 
     def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
         self._target_traces[0].mul_(self._decay).add_(self.target)
         label = self.target
         for k, step in enumerate(steps[:-1]):
-            cell = self.cells[k] if k else replace(self.cells[0], weight=self._projection)
-            before = self._target_states[k]
-            after = cell.step(before, label)
-            self._target_states[k] = after
+            target = self._target_step(k, label)
+            label = target.after.fired
             self._student_traces[k].mul_(self._decay).add_(step.after.fired)
-            self._target_traces[k + 1].mul_(self._decay).add_(after.fired)
+            self._target_traces[k + 1].mul_(self._decay).add_(label)
             if learning:
                 from_student, from_target = self._contrast(k)
-                moved = (from_target * cell.psi(cell.distance(after.v, before.a))).T @ label
-                self.gradients[k][0] += (from_student * step.psi).T @ step.pre
-                if k:
-                    self.gradients[k][0] += moved
-                else:
-                    self.own["projection"] += moved
-            label = after.fired
-        if learning:
-            self.gradients[-1][0] += (error * steps[-1].slope).T @ self._student_traces[-1]
+                for number, way in enumerate(self.cells[k].ways):
+                    self.gradients[k][number] += way.gradient(from_student * step.psi, way.spikes(step), step)
+                    into = self.own["projection"] if not k and not number else self.gradients[k][number]
+                    way = self._labelled.ways[0] if not k and not number else way
+                    into += way.gradient(from_target * target.psi, way.spikes(target), target)
+        for way, trace, gradient in zip(self.cells[-1].ways, self._arrived, self.gradients[-1], strict=True):
+            trace.mul_(self._decay).add_(way.spikes(steps[-1]))
+            if learning:
+                gradient += way.gradient(error * steps[-1].slope, trace, steps[-1])
+
+    def _target_step(self, k: int, label: torch.Tensor) -> Step:
+        """The second pass through a layer."""
+        cell, before = (self.cells[k] if k else self._labelled), self._target_states[k]
+        x, into = cell.way.arrive(label)
+        after, out = cell.step_with(before, x)
+        self._target_states[k] = after
+        psi = cell.psi(cell.distance(after.v, before.a))
+        return Step(x, before, after, psi, psi, psi, (into, out))
 
     def _contrast(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The derivative of N * E_k by the student's and the target's traces."""
-        student, target, below = self._student_traces[k], self._target_traces[k + 1], self._target_traces[k]
+        shape = self._student_traces[k].shape
+        traces = self._student_traces[k], self._target_traces[k + 1], self._target_traces[k]
+        student, target, below = (trace.flatten(1) for trace in traces)
         wanted = torch.softmax(-torch.cdist(below, below, compute_mode="donot_use_mm_for_euclid_dist"), dim=1)
         by_similarity = torch.softmax(student @ target.T, dim=1) - wanted
-        return by_similarity @ target, by_similarity.T @ student
+        return (by_similarity @ target).view(shape), (by_similarity.T @ student).view(shape)

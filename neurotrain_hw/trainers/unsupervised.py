@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
-from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import UnsupervisedSettings
 from neurotrain_hw.trainers.eligibility import PreTrace
 from neurotrain_hw.trainers.online import Eligibility, Local, Step
@@ -57,14 +57,14 @@ class Hebbian:
     """x (N, n_pre), y (N, n_post) with and without this step's spike, and BCM's sliding threshold theta (N, n_post)."""
 
     def __init__(
-        self, cell: Cell, n_pre: int, samples: int, constants: UnsupervisedSettings,
+        self, cell: Cell, way: Way, samples: int, constants: UnsupervisedSettings,
         change: Callable[[Hebbian, Step], torch.Tensor],
     ) -> None:  # fmt: skip
         self.cell, self._change, self._amplitude = cell, change, constants.amplitude
         self._pre_decay = cell.beta if constants.trace_decay is None else constants.trace_decay
         self._post_decay = cell.beta if constants.post_decay is None else constants.post_decay
-        self.x = cell.weight.new_zeros(samples, n_pre)
-        self.y = cell.weight.new_zeros(samples, len(cell.weight))
+        self.x = way.zeros(samples)
+        self.y = cell.weight.new_zeros(samples, cell.neurons)
         self.y_before, self.theta, self.pre = self.y, torch.zeros_like(self.y), self.x
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
@@ -82,10 +82,10 @@ class Hebbian:
 def _trainer(
     network: SpikingNetwork, constants: UnsupervisedSettings, change: Callable[[Hebbian, Step], torch.Tensor]
 ) -> OnlineTrainer:
-    def eligibility(cell: Cell, output: bool, n_pre: int, samples: int) -> Eligibility:
+    def eligibility(cell: Cell, output: bool, way: Way, samples: int) -> Eligibility:
         if output:
-            return PreTrace(cell, n_pre, samples, cell.beta)
-        return Hebbian(cell, n_pre, samples, constants, change)
+            return PreTrace(cell, way, samples, cell.beta)
+        return Hebbian(cell, way, samples, constants, change)
 
     def told(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
         return [*(step.psi for step in steps[:-1]), error]  # hidden layers are told nothing

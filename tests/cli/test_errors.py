@@ -268,7 +268,7 @@ def test_a_full_disk(network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_numbers_out_of_range(program: Path, tmp_path: Path) -> None:
     out = tmp_path / "folder"
     for option, value, words in (
-        ("--bits", "99", "2..12"), ("--bits", "eight", "a whole number or 'float'"), ("--steps", "0", "at least 1"),
+        ("--bits", "99", "1..12"), ("--bits", "eight", "a whole number or 'float'"), ("--steps", "0", "at least 1"),
         ("--epochs", "0", "at least 1"), ("--seed", "-1", "at least 0"),
     ):  # fmt: skip
         assert words in refused(2, "train", option, value, "--out", out)

@@ -52,7 +52,7 @@ def test_train_writes_a_run_and_says_so_in_json(tmp_path: Path, trainer: typer.T
         (["--rule", "btt"], "bptt"),
         (["--dataset", "mnist"], "NEUROTRAIN_HW_DATA"),
         (["--bits", "eight"], "float"),
-        (["--bits", "40"], "2..12"),
+        (["--bits", "40"], "1..12"),
     ],
 )
 def test_train_refuses_by_name(

@@ -51,7 +51,7 @@ def test_unknown_name_offers_the_nearest() -> None:
         ("beta = 0.5", "", "layers[0].beta", "a number"),
         ("neurons = 1", "neurons = 0", "layers[0].neurons", "at least 1"),
         ("neurons = 1", "neurons = true", "layers[0].neurons", "a whole number"),
-        ("neurons = 1", "neurons = 1\nweight_bits = 13", "layers[0].weight_bits", "2..12"),
+        ("neurons = 1", "neurons = 1\nweight_bits = 13", "layers[0].weight_bits", "1..12"),
         ("neurons = 1", "neurons = 1\ncolour = 3", "layers[0].colour", "beta"),
         ("steps = 4", "steps = 4\nspeed = 3", "speed", "dt_s"),
         ("steps = 4", "steps = 4\ndt_s = 0", "dt_s", "above 0"),
@@ -82,8 +82,8 @@ def test_weight_bits_for_all_layers() -> None:
     spec = load_model("digits-fc")
     assert [layer.weight_bits for layer in spec.with_weight_bits(4).layers] == [4, 4]
     assert [layer.weight_bits for layer in spec.with_weight_bits(None).layers] == [None, None]
-    with pytest.raises(FormatError, match=r"2\.\.12"):
-        spec.with_weight_bits(1)
+    with pytest.raises(FormatError, match=r"1\.\.12"):
+        spec.with_weight_bits(13)
 
 
 def test_reading_a_model_does_not_import_torch() -> None:

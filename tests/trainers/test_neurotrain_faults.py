@@ -61,7 +61,7 @@ def test_3_ostl_has_the_derivative_of_the_reset_that_its_neurons_do() -> None:
         assert torch.equal(
             cell.through_time(before, torch.zeros(1, 5), "gate"), torch.full((1, 5), wanted, dtype=torch.float64)
         )
-        assert isinstance(SynapseTrace(cell, 6, 1, "gate").cell, type(cell))
+        assert isinstance(SynapseTrace(cell, cell.ways[0], 1, "gate").cell, type(cell))
 
 
 def test_4_psi_is_read_before_the_reset() -> None:
