@@ -208,12 +208,30 @@ class RewardSettings(UnsupervisedSettings):
     hidden layers' change beside the output layer's.
     """
 
-    learning_rate: float = 0.03
+    learning_rate: float = 0.015
     batch: int = 8
-    amplitude: float = 0.001
+    amplitude: float = 1e-4
     depression: float = 0.0
     tag_decay: float = 0.96
     winner: bool = True
     hit_rate: float | None = 0.05
     noise: float = 0.5
     competing: bool = True
+
+
+@dataclass(frozen=True)
+class TargetPropagationSettings(TraceSettings):
+    """Difference target propagation: decay of the rates, size of the step to the outputs' targets, and the noise
+    (standard deviation, on rates) that the feedback nets learn to remove."""
+
+    rate_decay: float = 0.9
+    target_step: float = 0.1
+    noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class ForwardForwardSettings(TraceSettings):
+    """Forward-Forward: decay of the spike counts per step, and the goodness `theta` that divides right from wrong."""
+
+    count_decay: float = 0.9
+    theta: float = 2.0

@@ -17,6 +17,7 @@ from neurotrain_hw.trainers.constants import (
     EpropSettings,
     EsdRtrlSettings,
     EtlpSettings,
+    ForwardForwardSettings,
     FpttSettings,
     Layer,
     Loss,
@@ -27,6 +28,7 @@ from neurotrain_hw.trainers.constants import (
     RtrlSettings,
     RuleSettings,
     StllrSettings,
+    TargetPropagationSettings,
     TbpttSettings,
     TracePropagationSettings,
     TraceSettings,
@@ -85,6 +87,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "difference-target-propagation": Declaration(
+        ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
+    ),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
     "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
@@ -109,6 +114,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "etlp": Declaration(("etlp", "trainer"), EtlpSettings(), layers=(*BROADCAST, "adaptive")),
     "evolution-strategies": Declaration(
         ("weight_perturbation", "evolution"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE
+    ),
+    "forward-forward": Declaration(
+        ("forward_forward", "trainer"), ForwardForwardSettings(), PER_NEURON, hidden=1, unused=_RATE | _SCALE
     ),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
     "hebb": Declaration(

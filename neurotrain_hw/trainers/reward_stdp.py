@@ -11,7 +11,7 @@ One scalar for all neurons teaches ten classes hardly anything, so four things a
 switched off: of the output neurons only the one that answered learns (`winner`, as in SpykeTorch's reward STDP); its
 mean reward so far is taken off r (`hit_rate`); output neurons receive a random current per sample, to try other
 answers (`noise`); and synapses of a neuron compete (`competing`): tags lose their mean over the pre neurons, and after
-an update the row of weights gets its first length again. Hidden layers learn by the same r, with `amplitude`.
+an update each row of weights gets the layer's first mean length. Hidden layers learn by the same r, with `amplitude`.
 One word per synapse.
 """
 
@@ -33,7 +33,7 @@ def trainer(network: SpikingNetwork, constants: RewardSettings, seed: int) -> On
 
 
 class RewardStdp(OnlineTrainer):
-    """Keeps every output neuron's mean `reward` when it answered, and the lengths of all rows of weights."""
+    """Keeps every output neuron's mean `reward` when it answered, and the length of a layer's rows of weights."""
 
     def __init__(self, network: SpikingNetwork, constants: RewardSettings) -> None:
         super().__init__(network, constants, lambda setting: Tags(setting, constants))
@@ -41,7 +41,7 @@ class RewardStdp(OnlineTrainer):
         # a network that guesses
         self.kept["reward"] = torch.full((classes,), 2 / classes - 1, dtype=torch.float64)
         for k, weight in enumerate(self.shadow()):
-            self.kept[f"length{k}"] = weight.data.norm(dim=1, keepdim=True)
+            self.kept[f"length{k}"] = weight.data.norm(dim=1).mean()
 
     def learn(self, batch: Batch) -> float:
         with torch.no_grad():
