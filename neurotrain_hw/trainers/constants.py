@@ -199,6 +199,20 @@ class UnsupervisedSettings(TraceSettings):
 
 
 @dataclass(frozen=True)
+class TripletSettings(UnsupervisedSettings):
+    """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
+
+    trace_decay: float | None = 0.942  # exp(-1/16.8)
+    post_decay: float | None = 0.9708  # exp(-1/33.7)
+    slow_pre: float = 0.9901  # exp(-1/101)
+    slow_post: float = 0.992  # exp(-1/125)
+    pair_plus: float = 5e-10
+    triplet_plus: float = 6.2e-3
+    pair_minus: float = 7e-3
+    triplet_minus: float = 2.3e-4
+
+
+@dataclass(frozen=True)
 class RewardSettings(UnsupervisedSettings):
     """Reward-modulated STDP: `tag_decay` per step, and what makes one reward for all teach a network.
 

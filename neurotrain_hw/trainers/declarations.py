@@ -32,6 +32,7 @@ from neurotrain_hw.trainers.constants import (
     TbpttSettings,
     TracePropagationSettings,
     TraceSettings,
+    TripletSettings,
     UnsupervisedSettings,
 )
 
@@ -149,6 +150,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(
         ("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1, unused=_RATE
+    ),
+    "triplet-stdp": Declaration(
+        ("unsupervised", "triplet_stdp"), TripletSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "weight-perturbation": Declaration(
         ("weight_perturbation", "trainer"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE | {"draws"}
