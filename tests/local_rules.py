@@ -16,9 +16,9 @@ from neurotrain_hw.trainers.trainer import Batch, Trainer
 BETA, THRESHOLD, SLOPE, KEY = 0.8, 0.9, 2.0, (8, 9)
 
 
-def network(sizes: Sequence[int] = (5, 4, 3)) -> SpikingNetwork:
+def network(sizes: Sequence[int] = (5, 4, 3), *, beta: float = BETA) -> SpikingNetwork:
     """LIF layers behind 6 inputs, with weights that make most neurons spike."""
-    layers = [{"name": f"l{k}", "neurons": n, "beta": BETA, "threshold": THRESHOLD} for k, n in enumerate(sizes)]
+    layers = [{"name": f"l{k}", "neurons": n, "beta": beta, "threshold": THRESHOLD} for k, n in enumerate(sizes)]
     document = {"summary": "", "inputs": 6, "steps": 8, "surrogate": {"slope": SLOPE}, "layers": layers}
     net = build(parse_model(document, name="small", where=""), weight_bits=None, seed=3).double()
     rng = np.random.default_rng(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -202,10 +203,11 @@ class UnsupervisedSettings(TraceSettings):
 class TripletSettings(UnsupervisedSettings):
     """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
 
-    trace_decay: float | None = 0.942  # exp(-1/16.8)
-    post_decay: float | None = 0.9708  # exp(-1/33.7)
-    slow_pre: float = 0.9901  # exp(-1/101)
-    slow_post: float = 0.992  # exp(-1/125)
+    amplitude: float = 1.0
+    trace_decay: float | None = math.exp(-1 / 16.8)
+    post_decay: float | None = math.exp(-1 / 33.7)
+    slow_pre: float = math.exp(-1 / 101)
+    slow_post: float = math.exp(-1 / 125)
     pair_plus: float = 5e-10
     triplet_plus: float = 6.2e-3
     pair_minus: float = 7e-3
