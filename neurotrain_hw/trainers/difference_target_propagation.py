@@ -14,6 +14,8 @@ the rates below, is this reconstruction.)
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
@@ -35,7 +37,7 @@ class TargetPropagation(OnlineTrainer):
         super().__init__(network, constants, lambda setting: Targets(setting, constants, self.parameters))
         generator, like = torch.Generator().manual_seed(seed), network.synapses[0].weight
         sizes = network.spec.sizes[1:]
-        for k, (n, above) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for k, (n, above) in enumerate(pairwise(sizes)):
             scale = above**-0.5 if constants.feedback_scale is None else constants.feedback_scale
             drawn = scale * torch.randn(n, above, generator=generator, dtype=torch.float64)
             self.parameters[f"feedback{k}"] = torch.nn.Parameter(drawn.to(like.dtype))

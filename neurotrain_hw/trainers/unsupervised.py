@@ -2,15 +2,16 @@
 
 x_i, y_j: traces of pre and post spikes, s: spikes of this step; changes of hidden weights, times `amplitude`:
 
-    pair-stdp   dw_ji = x_i * s_j - depression * y_j * s_i        y before this step's own spike
-    hebb        dw_ji = x_i * s_j + y_j * s_i
-    oja         dw_ji = y_j * (x_i - y_j * w_ji)                  holds the weights' length
-    triplet-stdp  dw_ji = x_i * s_j * (pair + triplet * r_j) - y_j * s_i * (pair_minus + triplet_minus * q_i)
-    bcm         dw_ji = x_i * y_j * (y_j - theta_j),  theta_j <- theta_j + (y_j^2 - theta_j) / 100
+    pair-stdp     dw_ji = x_i * s_j - depression * y_j * s_i        y before this step's own spike
+    triplet-stdp  dw_ji = x_i * s_j * (A2+ + A3+ * o_j) - y_j * s_i * (A2- + A3- * r_i)
+    hebb          dw_ji = x_i * s_j + y_j * s_i
+    oja           dw_ji = y_j * (x_i - y_j * w_ji)                  holds the weights' length
+    bcm           dw_ji = x_i * y_j * (y_j - theta_j),  theta_j <- theta_j + (y_j^2 - theta_j) / 100
 
-q, r: slow traces of pre and post spikes before this step's own; all of triplet-stdp's are all-to-all.
-Traces and theta start at 0 with every sample. The output layer is the control's, `readout-only`. (Bi and Poo 1998; Hebb
-1949, form as in BindsNET; Pfister and Gerstner 2006, form and constants as in NEST's stdp_triplet_synapse.h; Oja 1982; Bienenstock, Cooper and Munro 1982; from memory.)
+r, o: slow traces of pre and post spikes, before this step's own. Traces and theta start at 0 with every sample. The
+output layer is the control's, `readout-only`. (Bi and Poo 1998; Pfister and Gerstner 2006, all-to-all, form and
+constants as in NEST's stdp_triplet_synapse.h; Hebb 1949, form as in BindsNET; Oja 1982; Bienenstock, Cooper and Munro
+1982; from memory.)
 """
 
 from __future__ import annotations

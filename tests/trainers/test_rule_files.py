@@ -1,7 +1,7 @@
 """Trainers against the rule files of the same name: the file's sums of products, in real numbers, on a trainer's run.
 
-Traces are x <- x * exp(-1/tau) + impulse * spike, factors multiply as the engine multiplies them, with its shift of each
-product but without rounding and limits, and every u is 1. Then the file's dw is the trainer's gradient but for one
+Traces are x <- x * exp(-1/tau) + impulse * spike, factors multiply as the engine multiplies them, with its shift of
+each product but without rounding and limits, and every u is 1. Then the file's dw is the trainer's gradient but for one
 factor, which the file alone gives.
 """
 
@@ -65,9 +65,7 @@ class Synapses:
         """dw (n_post, n_pre) of one step."""
         spikes = {"x": pre[None, :], "y": post[:, None]}
         before = {name: trace * exp(-1 / self.rule.traces[name].tau) for name, trace in self.traces.items()}
-        self.traces = {
-            name: trace + self.rule.traces[name].impulse * spikes[name[0]] for name, trace in before.items()
-        }
+        self.traces = {name: trace + self.rule.traces[name].impulse * spikes[name[0]] for name, trace in before.items()}
         read = {name: (before if name in self.early else self.traces)[name] for name in self.traces}
         factors = {"x0": spikes["x"], "y0": spikes["y"], "t": self.tag, **read, **third}
         changed = evaluate(self.rule.dw, factors)
