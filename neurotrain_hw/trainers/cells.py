@@ -27,6 +27,7 @@ import torch
 from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
 from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
+from neurotrain_hw.trainers import in_time
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.psi import PseudoDerivative
 
@@ -265,9 +266,14 @@ def unroll(
     layers, ends = [], []
     for cell, start in zip(cells, states, strict=True):
         v, fired, a, currents = start.v, start.fired, start.a, start.currents
+        arriving = in_time.currents(cell, spikes)
+        if in_time.plain(cell, start):
+            spikes, whole = in_time.Neurons.apply(arriving, start, cell, gradient)
+            layers.append(spikes)
+            ends.append(State(whole[-1], spikes[-1], a))
+            continue
         membranes, train = [], []
-        arriving = cell.way.current(spikes.to(cell.weight.dtype).flatten(0, 1), cell.weight, cell.bias)
-        for current in arriving.view(*spikes.shape[:2], *cell.way.out_shape):
+        for current in arriving:
             if cell.recurrent is not None:
                 current = current + cell.ways[1].operator.current(fired, cell.recurrent)
             v, currents = cell.integrate(v, fired, currents, current, gradient)
@@ -276,9 +282,9 @@ def unroll(
             membranes.append(v)
             train.append(fired)
         ends.append(State(v, fired, a, currents))
-        spikes = torch.stack(train)
+        spikes, whole = torch.stack(train), torch.stack(membranes)
         layers.append(spikes)
-    return layers, torch.stack(membranes), ends
+    return layers, whole, ends
 
 
 class _Spike(torch.autograd.Function):
