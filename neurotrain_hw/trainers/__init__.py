@@ -11,20 +11,23 @@ from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
 from neurotrain_hw.trainers.settings import RunSettings
 
 if TYPE_CHECKING:
+    from neurotrain_hw.trainers.any_module import ModuleRun, fit_module
     from neurotrain_hw.trainers.evaluate import accuracy, spike_counts
     from neurotrain_hw.trainers.loop import Report, train
     from neurotrain_hw.trainers.memory import measure_learning_bytes
 
 __all__ = [
-    "BpttSettings", "EpropSettings", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
-    "default_settings", "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
+    "BpttSettings", "EpropSettings", "ModuleRun", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
+    "default_settings", "fit_module", "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "ModuleRun": "any_module",
         "Report": "loop",
         "accuracy": "evaluate",
+        "fit_module": "any_module",
         "measure_learning_bytes": "memory",
         "spike_counts": "evaluate",
         "train": "loop",
