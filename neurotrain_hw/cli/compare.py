@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file, or a run folder.")],
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     inputs: Annotated[
         Path | None, typer.Option("--inputs", "-i", help="Recordings: .npz with x (samples, steps, ...) and labels y.")
@@ -79,7 +79,7 @@ def compare(
 
         neurotrain-hw compare braille.nir -t loihi2 --inputs braille.npz --dialect snntorch
 
-        neurotrain-hw compare runs/digits-fc-bptt-seed0/model.nir -t loihi2 --steps 32 --run runs/digits-fc-bptt-seed0
+        neurotrain-hw compare runs/digits-fc-bptt-seed0 -t loihi2 --steps 32 --run runs/digits-fc-bptt-seed0
     """
     with output.user_errors(as_json):
         from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
@@ -88,8 +88,8 @@ def compare(
             raise UnknownNameError("engine", engine, ("chip", "lava"))
         if run is not None and recorded is not None:
             raise ValueRangeError("two sources", where="--run, --recorded", need="one of them")
-        if not file.is_file():
-            raise FormatError("there is no such file", where=str(file), need="a NIR file")
+        if not file.exists():
+            raise FormatError("there is no such file", where=str(file), need="a NIR file, or the folder of a run")
         from neurotrain_hw.interchange import read_nir
 
         graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
