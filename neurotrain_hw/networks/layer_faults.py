@@ -83,9 +83,10 @@ def _state(layer: LayerSpec) -> Iterator[Fault]:
     for key in ("learn_beta", "learn_threshold", "bias"):
         if getattr(layer, key):
             yield key, "not in the chip's number format", "false"
-    for key in ("input_pool", "pool"):
-        if getattr(layer, key) > 1:
-            yield key, "a pool multiplies out with the weights, which then have more bits", "1, or a stride"
+    if layer.pool > 1:
+        yield "pool", "a pool of currents multiplies out with the weights, which then have more bits", "input_pool"
+    if layer.input_pool > 1 and layer.pooling == "max":
+        yield "pooling", "no chip's synapses form a maximum", "'average'"
     if layer.recurrent != "none" and not (layer.power_of_two and layer.weight_scale == "tensor"):
         yield "recurrent", "two scales share a membrane, where they must be powers of two apart", "power_of_two = true"
 

@@ -39,7 +39,7 @@ def spec_graph(network: SpikingNetwork, dt_s: float) -> Graph:
         found, arriving, after = weights[layer.name], pooled(shape, layer.input_pool), layer.after(shape)
         chip = network.parts()[position].chip
         if chip is not None:
-            found = _in_chip_steps(found, chip)
+            found = _in_chip_steps(found, chip, layer)
         if layer.input_pool > 1:
             graph.add(f"{layer.name}_arriving", _pool(layer, layer.input_pool, shape, arriving))
         if layer.kind == "dense" and len(arriving) > 1:
@@ -149,14 +149,14 @@ def _node(
     return nir.LIF(tau=tau, r=r, v_leak=zeros, **ends) if layer.spikes else nir.LI(tau=tau, r=r, v_leak=zeros)
 
 
-def _in_chip_steps(weights: LayerWeights, chip: ChipState) -> LayerWeights:
-    """The same integers with scales that are powers of two, so that one step of the membrane counts 2^-12."""
+def _in_chip_steps(weights: LayerWeights, chip: ChipState, layer: LayerSpec) -> LayerWeights:
+    """The same integers with scales so that, behind a pool's mean, one step of the membrane counts 2^-12."""
     scale = chip.grid * 2.0 ** (chip.exp - 6)
     recurrent = weights.recurrent
     if recurrent is not None and recurrent.scale is not None and weights.scale is not None:
         octave = round(math.log2(float(recurrent.scale) / float(weights.scale)))  # type: ignore[arg-type]
         recurrent = _rescaled(recurrent, scale * 2.0**octave)
-    return replace(_rescaled(weights, scale), recurrent=recurrent)
+    return replace(_rescaled(weights, scale * layer.input_pool**2), recurrent=recurrent)
 
 
 def _rescaled(weights: LayerWeights, scale: float) -> LayerWeights:
