@@ -162,6 +162,7 @@ def _finish(
     seconds = sorted(state.epoch_seconds)
     document = {
         "settings": settings.as_dict(),
+        "data": splits.as_dict(),
         **found,
         "history": state.history,
         "graph": graph,
