@@ -164,6 +164,7 @@ def _finish(
     seconds = sorted(state.epoch_seconds)
     document = {
         "settings": settings.as_dict(),
+        "data": splits.as_dict(),
         **found,
         "history": state.history,
         "graph": graph,
