@@ -11,7 +11,7 @@ import numpy as np
 
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.networks import ModelSpec, load_model
-from neurotrain_hw.trainers.constants import RuleSettings
+from neurotrain_hw.trainers.constants import HybridSettings, RuleSettings
 from neurotrain_hw.trainers.declarations import check, declaration, default_settings
 from neurotrain_hw.trainers.made import module_spec
 from neurotrain_hw.trainers.memory import measure_learning_bytes
@@ -72,6 +72,8 @@ def audit_memory(
         raise ValueRangeError(f"got {samples}", where="samples", need="at least 1")
     if constants is None:
         constants = replace(default_settings(rule), batch=max(samples, declared.samples))
+        if isinstance(constants, HybridSettings):
+            constants = replace(constants, conversion_epochs=0)  # the part of the rule that goes through time
     check(rule, spec, constants)
     lengths = tuple(sorted(set(steps)))
     least = getattr(constants, "window", 1) if declared.memory == "window" else 1
