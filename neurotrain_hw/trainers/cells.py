@@ -31,7 +31,7 @@ from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
 from neurotrain_hw.trainers import in_time, neurons
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.events import Columns, Events
-from neurotrain_hw.trainers.psi import PseudoDerivative
+from neurotrain_hw.trainers.psi import NEVER, PseudoDerivative
 
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.online import Step
@@ -162,11 +162,7 @@ class Cell:
         self, before: State, x: torch.Tensor, events: Events | None = None
     ) -> tuple[State, torch.Tensor | None]:
         """The same from what has arrived (`events`: as a list), and what a maximum pool behind has let through."""
-        if events is None:
-            current, out = self.way.drive(x, self.weight, self.bias)
-        else:
-            current, out = events.currents(self.weight, self._columns), None
-            current = current if self.bias is None else current + self.bias
+        current, out = self.drive(x, events)
         if self.recurrent is not None:
             current += self.ways[1].operator.drive(before.fired, self.recurrent)[0]
         if neurons.compiles(self, current):
@@ -182,6 +178,13 @@ class Cell:
             fired = above * (1 - a)
             return fired, a + fired.detach()
         return above, self.rho * a + above if self.strength else a
+
+    def drive(self, x: torch.Tensor, events: Events | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Currents of what has arrived from below, and what a maximum pool behind has let through."""
+        if events is None:
+            return self.way.drive(x, self.weight, self.bias)
+        current = events.currents(self.weight, self._columns)
+        return current if self.bias is None else current + self.bias, None
 
     def integrate(
         self, v: torch.Tensor, fired: torch.Tensor, currents: Currents, arriving: torch.Tensor, gradient: ResetGradient
@@ -276,7 +279,7 @@ def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
         parts.weight if weight is None else weight,
         chip.beta if chip is not None else parts.beta if layer.learn_beta else layer.beta,
         chip.threshold if chip is not None else threshold if layer.spikes else math.inf,
-        psi if layer.spikes else torch.zeros_like,
+        psi if layer.spikes else NEVER,
         recurrent,
         layer.reset,
         layer.adaptation_decay,
