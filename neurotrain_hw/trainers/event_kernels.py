@@ -16,32 +16,24 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 @compiled
-def enlist(rows, words, group, columns, start):
+def enlist(rows, columns, start):
     """The columns of all entries that are 1, row by row, into columns, and where rows begin into start (M + 1,).
 
-    `words`: the same memory as int64, of which `group` hold some entries of a row; groups of zeros are passed over.
     The number of entries; -1 where one is neither 0 nor 1, or where columns is too short.
     """
-    at, others, n_words = 0, 0, words.shape[1]
-    per_group = rows.shape[1] * group // n_words
-    room = columns.shape[0] - per_group
+    at, n = 0, rows.shape[1]
     start[0] = 0
     for r in range(rows.shape[0]):
-        for w in range(0, n_words, group):
-            filled = words[r, w]
-            for other in range(w + 1, w + group):
-                filled |= words[r, other]
-            if filled == 0:
-                continue
-            if at > room:
-                return -1
-            first = w // group * per_group
-            for i in range(first, first + per_group):
-                columns[at] = i
-                at += rows[r, i] == 1
-                others += (rows[r, i] != 0) & (rows[r, i] != 1)
+        others = 0
+        for i in range(n):
+            others += (rows[r, i] != 0) & (rows[r, i] != 1)
+        if others or at + n > columns.shape[0]:
+            return -1
+        for i in range(n):
+            columns[at] = i
+            at += rows[r, i] != 0
         start[r + 1] = at
-    return -1 if others else at
+    return at
 
 
 @compiled

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from neurotrain_hw.trainers import event_kernels
@@ -32,7 +33,7 @@ class Columns:
     def of(self, weight: torch.Tensor) -> torch.Tensor:
         """The table of `weight`, always the same tensor."""
         if self._table is None or self._version != weight._version:
-            self._version, self._table = weight._version, _lanes(weight.detach().T)
+            self._version, self._table = weight._version, _turned(weight.detach())
         return self._table
 
 
@@ -50,10 +51,9 @@ class Events:
         if len(rows) < _LEAST_ROWS or rows.numel() < _LEAST_WORDS:
             return None
         rows = rows.detach().contiguous()
-        words, group = _words(rows)
-        columns = torch.empty(int(DENSEST * rows.numel()), dtype=torch.int32)
+        columns = torch.empty(int(DENSEST * rows.numel()) + rows.shape[1], dtype=torch.int32)
         start = torch.empty(len(rows) + 1, dtype=torch.int64)
-        found = event_kernels.enlist(rows.numpy(), words.numpy(), group, columns.numpy(), start.numpy())
+        found = event_kernels.enlist(rows.numpy(), columns.numpy(), start.numpy())
         return None if found < 0 else cls(rows.shape, columns, start)
 
     @staticmethod
@@ -74,7 +74,9 @@ class Events:
         total = table.new_empty(self.shape[1], table.shape[1])
         for number, group in enumerate(first):
             _sums(table, rows, group, total, fresh=not number)
-        return total[:, : signal.shape[1]].T.contiguous()
+        found = table.new_empty(signal.shape[1], self.shape[1])
+        np.copyto(found.numpy(), total.numpy().T[: len(found)])
+        return found
 
     @cached_property
     def _by_column(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,17 +94,17 @@ def _lanes(table: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(table, (0, short)) if short else table.contiguous()
 
 
+def _turned(weight: torch.Tensor) -> torch.Tensor:
+    """W^T with rows that fill whole lanes; NumPy turns matrices faster than torch."""
+    n_post, n_pre = weight.shape
+    lanes = event_kernels.LANES // weight.element_size()
+    table = weight.new_zeros(n_pre, n_post + -n_post % lanes)
+    np.copyto(table.numpy()[:, :n_post], weight.numpy().T)
+    return table
+
+
 def _sums(
     table: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, total: torch.Tensor, *, fresh: bool
 ) -> torch.Tensor:
     event_kernels.add_chosen(table.numpy(), chosen.numpy(), first.numpy(), int(fresh), total.numpy())
     return total
-
-
-def _words(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """The memory of rows in larger pieces, and how many of those to look at together."""
-    size = rows.element_size()
-    if rows.shape[1] * size % 8:
-        return rows.view(torch.uint8 if size == 1 else torch.int32), 1
-    words = rows.view(torch.int64)
-    return words, next(group for group in (4, 2, 1) if words.shape[1] % group == 0 and group <= size)
