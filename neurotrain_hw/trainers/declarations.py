@@ -27,6 +27,7 @@ from neurotrain_hw.trainers.constants import (
     RewardSettings,
     RtrlSettings,
     RuleSettings,
+    StdlSettings,
     StllrSettings,
     TargetPropagationSettings,
     TbpttSettings,
@@ -144,6 +145,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
+    "stdl": Declaration(("stdl", "trainer"), StdlSettings(), ("dense", "conv", "bias"), unused=_RATE | _SCALE),
     "stsf": Declaration(
         ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
     ),
