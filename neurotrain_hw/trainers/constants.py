@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -196,3 +197,57 @@ class UnsupervisedSettings(TraceSettings):
     amplitude: float = 0.01
     post_decay: float | None = None
     depression: float = 1.05
+
+
+@dataclass(frozen=True)
+class TripletSettings(UnsupervisedSettings):
+    """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
+
+    amplitude: float = 1.0
+    trace_decay: float | None = math.exp(-1 / 16.8)
+    post_decay: float | None = math.exp(-1 / 33.7)
+    slow_pre: float = math.exp(-1 / 101)
+    slow_post: float = math.exp(-1 / 125)
+    pair_plus: float = 5e-10
+    triplet_plus: float = 6.2e-3
+    pair_minus: float = 7e-3
+    triplet_minus: float = 2.3e-4
+
+
+@dataclass(frozen=True)
+class RewardSettings(UnsupervisedSettings):
+    """Reward-modulated STDP: `tag_decay` per step, and what makes one reward for all teach a network.
+
+    `winner`: of the output neurons only the one that answered learns. `hit_rate`: of the running mean of each answer's
+    rewards, which is taken off the reward; None takes nothing off. `noise`: standard deviation of a current into every
+    output neuron, one per sample. `competing`: a neuron's synapses share a sum and a length. `amplitude`: strength of
+    hidden layers' change beside the output layer's.
+    """
+
+    learning_rate: float = 0.015
+    batch: int = 8
+    amplitude: float = 1e-4
+    depression: float = 0.0
+    tag_decay: float = 0.96
+    winner: bool = True
+    hit_rate: float | None = 0.05
+    noise: float = 0.5
+    competing: bool = True
+
+
+@dataclass(frozen=True)
+class TargetPropagationSettings(TraceSettings):
+    """Difference target propagation: decay of the rates, size of the step to the outputs' targets, and the noise
+    (standard deviation, on rates) that the feedback nets learn to remove."""
+
+    rate_decay: float = 0.9
+    target_step: float = 0.1
+    noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class ForwardForwardSettings(TraceSettings):
+    """Forward-Forward: decay of the spike counts per step, and the goodness `theta` that divides right from wrong."""
+
+    count_decay: float = 0.9
+    theta: float = 2.0

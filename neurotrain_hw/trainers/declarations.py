@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
+from neurotrain_hw.rules.signals import CONSTANTS as CHIP_CONSTANTS
 from neurotrain_hw.trainers.common_checks import check_common
 from neurotrain_hw.trainers.constants import (
     PER_STEP,
@@ -16,18 +17,22 @@ from neurotrain_hw.trainers.constants import (
     EpropSettings,
     EsdRtrlSettings,
     EtlpSettings,
+    ForwardForwardSettings,
     FpttSettings,
     Layer,
     Loss,
     OnlineSettings,
     OstlSettings,
     PerturbationSettings,
+    RewardSettings,
     RtrlSettings,
     RuleSettings,
     StllrSettings,
+    TargetPropagationSettings,
     TbpttSettings,
     TracePropagationSettings,
     TraceSettings,
+    TripletSettings,
     UnsupervisedSettings,
 )
 
@@ -83,6 +88,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "difference-target-propagation": Declaration(
+        ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
+    ),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
     "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
@@ -108,6 +116,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "evolution-strategies": Declaration(
         ("weight_perturbation", "evolution"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE
     ),
+    "forward-forward": Declaration(
+        ("forward_forward", "trainer"), ForwardForwardSettings(), PER_NEURON, hidden=1, unused=_RATE | _SCALE
+    ),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
     "hebb": Declaration(
         ("unsupervised", "hebb"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
@@ -125,6 +136,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
+    "reward-stdp": Declaration(
+        ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
+    ),
     "rtrl": Declaration(
         ("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE
     ),
@@ -136,6 +150,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(
         ("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1, unused=_RATE
+    ),
+    "triplet-stdp": Declaration(
+        ("unsupervised", "triplet_stdp"), TripletSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "weight-perturbation": Declaration(
         ("weight_perturbation", "trainer"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE | {"draws"}
@@ -160,7 +177,8 @@ def default_settings(rule: str) -> RuleSettings:
     constants = declaration(rule).constants
     if rule not in rule_names():
         return constants
-    named = load_rule(rule).defaults
+    # what a modulator on a chip is set to is in the chip's integers
+    named = {name: value for name, value in load_rule(rule).defaults.items() if name not in CHIP_CONSTANTS}
     return replace(constants, **{f.name: named[f.name] for f in fields(constants) if f.name in named})  # type: ignore[arg-type]
 
 
