@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.interchange.meaning import Reset
 from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.layer_faults import pooled
 from neurotrain_hw.networks.network import SpikingNetwork
@@ -130,14 +131,16 @@ def _neurons(graph: _Chain, layer: LayerSpec, network: SpikingNetwork, position:
     if layer.spikes:
         learned = per_neuron(module.threshold, shape, where=where) if layer.learn_threshold else layer.threshold
         ends = {"v_threshold": np.broadcast_to(learned, shape).astype(float), "v_reset": zeros}
-    reset = "subtract_delayed" if layer.reset == "subtract" else layer.reset
+    # one step later is the same where nothing leaks in between
+    late = layer.reset == "subtract" and not np.all(beta == 1)
+    reset: Reset = "subtract_delayed" if late else layer.reset
     graph.add(layer.name, _node(layer, beta, zeros, ends, dt_s), NodeMeaning(reset=reset, integration="euler"))
 
 
 def _node(
     layer: LayerSpec, beta: FloatArray, zeros: FloatArray, ends: dict[str, FloatArray], dt_s: float
 ) -> nir.NIRNode:
-    if np.all(beta == 1):  # only an integrator's, or one that was learned
+    if np.all(beta == 1) and layer.neuron != "synaptic":
         r = np.full(zeros.shape, 1 / dt_s)
         return nir.IF(r=r, **ends) if layer.spikes else nir.I(r)
     tau = dt_s / np.where(beta < 1, 1 - beta, 2.0**-60)  # 1 - dt / tau is 1 in float64

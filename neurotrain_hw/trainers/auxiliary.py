@@ -48,7 +48,7 @@ def subnetworks(spec: ModelSpec, constants: StdlSettings) -> list[Subnetwork]:
 
 
 def auxiliary_bytes(copies: Sequence[LayerSpec], shape: Shape, classes: int, *, samples: int) -> int:
-    """Bytes of copies behind maps or rows of `shape`, and a head: weights, gradients, and a batch's membranes and spikes.
+    """Bytes of copies behind `shape` and a head: weights and gradients, and a batch's membranes and spikes.
 
     4 * (2 * weights + samples * (2 * neurons + 2 * classes)). Raises FormatError where a copy does not fit the shape.
     """
