@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.networks.chip_state import ChipState, chip_state
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
@@ -81,7 +82,17 @@ class SpikingNetwork(nn.Module):
         return self.run(spikes, self.weights())
 
     def run(self, spikes: torch.Tensor, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The same with other forward weights, one tensor per layer."""
+        """The same with other forward weights, one tensor per layer.
+
+        Raises ValueRangeError for inputs that are no whole numbers where the first layer counts in a chip's integers.
+        """
+        first = self.spec.layers[0]
+        if first.state is not None and spikes.is_floating_point() and bool(torch.any(spikes != spikes.round())):
+            raise ValueRangeError(
+                "the input holds values that are no whole numbers", where=f"layer '{first.name}'",
+                need=f"spikes, for a state as on {first.state}",
+                remedy="Encode the input as spikes, or leave out state.",
+            )  # fmt: skip
         layers: list[torch.Tensor] = []
         spikes = spikes.reshape(*spikes.shape[:2], *self.spec.input_shape)
         for position, weight in enumerate(weights):
