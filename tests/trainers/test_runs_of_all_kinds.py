@@ -169,7 +169,8 @@ def test_evaluation_and_optimisers_stay_on_their_device(kind: str) -> None:
 def test_memory_on_a_device_is_that_of_torchs_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     for name, gives in (
-        ("synchronize", None), ("reset_peak_memory_stats", None), ("memory_allocated", 1000), ("max_memory_allocated", 1700),
+        ("synchronize", None), ("reset_peak_memory_stats", None), ("memory_allocated", 1000),
+        ("max_memory_allocated", 1700),
     ):  # fmt: skip
         monkeypatch.setattr(torch.cuda, name, lambda device, name=name, gives=gives: (calls.append(name), gives)[1])
 
