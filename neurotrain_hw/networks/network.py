@@ -53,7 +53,7 @@ class SpikingNetwork(nn.Module):
         self.synapses = nn.ModuleList(synapses_of(layer, shape) for layer, shape in before)
         self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
         self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
-        self._operators = [_operator(layer, shape) for layer, shape in before]
+        self._operators = [operator_of(layer, shape) for layer, shape in before]
 
     def parts(self) -> list[LayerParts]:
         """The layers with what they compute with now."""
@@ -212,7 +212,7 @@ def _as_arrays(name: str, weights: LayerWeights) -> dict[str, np.ndarray]:
     return found
 
 
-def _operator(layer: LayerSpec, shape: Shape) -> Operator:
+def operator_of(layer: LayerSpec, shape: Shape) -> Operator:
     if layer.kind == "dense":
         return Dense(shape, (layer.neurons,), layer.input_pool, layer.pooling)
     return Convolution.over(
