@@ -149,9 +149,10 @@ class StllrSettings(OnlineSettings):
 
 @dataclass(frozen=True)
 class TracePropagationSettings(OnlineSettings):
-    """Trace Propagation: `trace_decay` of the student's and the target's traces."""
+    """Trace Propagation: `trace_decay` of the student's and the target's traces; `similarity` scales their products."""
 
     trace_decay: float = 0.98
+    similarity: float = 1.0
 
 
 @dataclass(frozen=True)
