@@ -91,8 +91,10 @@ class Dense(Operator):
     def drive(
         self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        current = functional.linear(x, weight, bias)
-        return (current if len(self.out_shape) == 1 else current.view(-1, *self.out_shape)), None
+        if len(self.out_shape) == 1:
+            return functional.linear(x, weight, bias), None
+        current = functional.linear(x, weight).view(-1, *self.out_shape)
+        return current if bias is None else current + bias.view(-1, *(1 for _ in self.out_shape[1:])), None
 
     def weight_gradient(self, signal: torch.Tensor, x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
         return signal.flatten(1).T @ x
@@ -183,18 +185,19 @@ class OneToOne(Operator):
 
     @property
     def weight_shape(self) -> Shape:
-        return self.out_shape
+        return (math.prod(self.out_shape),)
 
     def drive(
         self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        return x * weight if bias is None else x * weight + bias, None
+        current = x * weight.view(self.out_shape)
+        return current if bias is None else current + bias, None
 
     def weight_gradient(self, signal: torch.Tensor, x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-        return (signal * x).sum(dim=0)
+        return (signal * x).sum(dim=0).flatten()
 
     def back(self, signal: torch.Tensor, weight: torch.Tensor, routes: Routes) -> torch.Tensor:
-        return signal * weight
+        return signal * weight.view(self.out_shape)
 
     def outer(self, post: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return post * x

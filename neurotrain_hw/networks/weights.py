@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class LayerWeights:
 
 def synapses_of(layer: LayerSpec, arriving: Shape) -> nn.Module:
     """What holds the forward weights and the bias of a layer, for inputs that have `arriving` once they are pooled."""
-    fan_in = layer.fan_in(arriving)
+    fan_in = math.prod(arriving)
     quantiser = _quantiser(layer, layer.weight_scale == "channel")
     if layer.kind == "dense":
         if not quantiser:

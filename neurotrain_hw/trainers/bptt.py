@@ -7,10 +7,10 @@ reset is left out unless `reset_gradient` asks for it, that of the quantiser is 
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers.activity import Activity
 from neurotrain_hw.trainers.cells import Cell, State, unroll
 from neurotrain_hw.trainers.constants import BpttSettings, TbpttSettings
 from neurotrain_hw.trainers.trainer import Batch, Trainer
@@ -38,7 +38,7 @@ class Bptt(Trainer):
         loss = 0.0
         cells = self.cells()
         states = [cell.rest(len(batch.labels)) for cell in cells]
-        for part in batch.spikes.split(self._window or max(1, len(batch.spikes))):
+        for part in self.shaped(batch.spikes).split(self._window or max(1, len(batch.spikes))):
             found, states = self._part(cells, states, part, batch)
             found.backward()
             loss += float(found.detach())
@@ -52,15 +52,15 @@ class Bptt(Trainer):
         """The loss of a window, as its share of the whole sample's."""
         constants = self._constants
         layers, v, states = unroll(cells, states, part, constants.reset_gradient)
-        target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
+        target = losses.one_hot(batch.labels, v.shape[2], constants.population).to(v.dtype)
         steps = len(batch.spikes) if constants.loss in losses.PER_STEP else 1
-        loss = losses.over_steps(
-            constants.loss, v, layers[-1], target, constants.gain, threshold=cells[-1].threshold
-        ) / (steps * len(target))  # fmt: skip
+        found = losses.over_steps(
+            constants.loss, v, layers[-1], target, constants.gain, threshold=cells[-1].threshold,
+            population=constants.population,
+        )  # fmt: skip
+        loss = found / (steps * len(target))
         if constants.rate_strength:
+            activity, share = Activity.of(constants), len(part) / (len(batch.spikes) * len(target))
             for fired in layers[:-1]:
-                away = fired.mean(dim=0) - constants.rate_target
-                loss = loss + constants.rate_strength / 2 * away.square().sum() * len(part) / (
-                    len(batch.spikes) * len(target)
-                )
+                loss = loss + activity.penalty(fired.mean(dim=0)) * share
         return loss, states

@@ -5,7 +5,8 @@
     A' = threshold + strength * a,   s' = 1 where v' > A', else 0,   a' = rho * a + s'
 
 I, the current: what arrives, c = W x + R s + b; with a synaptic current I' = alpha * I + c; of alpha neurons
-v' = tau * (e' - h') with e' = alpha * e + c and h' = beta * h + c, without reset, tau = ln(alpha) / ln(beta/alpha) + 1.
+v' = tau * (e' - h') with e' = alpha * e + c and h' = beta * h + c, tau = ln(alpha) / ln(beta/alpha) + 1; a reset to
+zero clears e and h.
 
 x: spikes of the layer below in this step; s: the layer's own of the step before; v is the membrane before the reset.
 
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
 from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.psi import PseudoDerivative
@@ -97,8 +98,8 @@ class Cell:
         shape = self.way.out_shape
         found = [Way(self.way, self.weight, "below")]
         if self.recurrent is not None:
-            map_of = OneToOne if self.recurrent.dim() == 1 else Dense
-            found.append(Way(map_of(shape, shape), self.recurrent, "itself"))
+            one_to_one = self.recurrent.dim() == 1
+            found.append(Way((OneToOne if one_to_one else Dense)(shape, shape), self.recurrent, "itself"))
         if self.bias is not None:
             found.append(Way(Bias((1,), shape), self.bias, "constant"))
         return found
@@ -159,6 +160,10 @@ class Cell:
         if not self.double:
             return self._kept(v, fired, gradient) + first, (first,)
         second = self.beta * currents[1] + arriving
+        if self.reset == "zero":
+            # as snnTorch's, which clears all a step after the spike, and loses what arrives in it
+            left = 1 - fired.detach()
+            first, second = first * left, second * left
         return self.tau * (first - second), (first, second)
 
     def distance(self, v: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
@@ -212,10 +217,31 @@ class State:
 
 def cells_of(network: SpikingNetwork, psi: Sequence[PseudoDerivative]) -> list[Cell]:
     """The layers of a network with the weights that it computes with now, and the gradient path to the shadow."""
-    return [
-        Cell(weight, layer.beta, layer.threshold, slope)
-        for weight, layer, slope in zip(network.weights(), network.spec.layers, psi, strict=True)
-    ]
+    return [_cell(parts, slope) for parts, slope in zip(network.parts(), psi, strict=True)]
+
+
+def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
+    layer = parts.spec
+    synapses = [parts.weight, parts.recurrent, parts.bias]
+    if layer.neuron == "lapicque":  # v' = beta * v + (1 - beta) * I
+        synapses = [None if each is None else (1 - layer.beta) * each for each in synapses]
+    weight, recurrent, bias = synapses
+    threshold = parts.threshold if layer.learn_threshold and parts.threshold is not None else layer.threshold
+    return Cell(
+        parts.weight if weight is None else weight,
+        parts.beta if layer.learn_beta else layer.beta,
+        threshold if layer.spikes else math.inf,
+        psi if layer.spikes else torch.zeros_like,
+        recurrent,
+        layer.reset,
+        layer.adaptation_decay,
+        layer.adaptation,
+        parts.operator,
+        bias,
+        layer.alpha if layer.neuron in ("synaptic", "alpha") else None,
+        double=layer.neuron == "alpha",
+        learned=layer.learn_beta or layer.learn_threshold,
+    )
 
 
 def unroll(

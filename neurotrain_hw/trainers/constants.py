@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Psi = Literal["surrogate", "triangle", "box", "tanh", "fast"]
-Loss = Literal["membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse"]
+Loss = Literal[
+    "membrane-ce", "membrane-mse", "membrane-bce", "spike-mse", "count-ce", "count-mse", "mean-membrane-ce",
+    "mean-membrane-mse", "max-membrane-ce", "max-membrane-mse", "last-membrane-ce", "last-membrane-mse",
+    "first-spike-ce", "first-spike-mse",
+]  # fmt: skip
+# the others are known at a sample's end
+PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
+Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-spike"]
 ResetGradient = Literal["constant", "gate", "full"]
-Optimiser = Literal["adam", "sgd"]
+Optimiser = Literal["adam", "adamw", "adamax", "sgd"]
+Schedule = Literal["linear", "cosine", "constant"]
 # adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
 Layer = Literal[
     "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
@@ -20,8 +28,13 @@ class RuleSettings:
     """What every rule has: optimiser, passes over the samples, samples per batch, and the loss.
 
     `gain`: from membranes (in thresholds) or spike counts to logits. `psi`: pseudo-derivative at v - threshold before
-    the reset: the model's `surrogate`, or one with the width `psi_width` in thresholds. `rate_strength` and
-    `rate_target`: activity regularisation of hidden neurons, towards so many spikes per step.
+    the reset: the model's `surrogate`, or one with the width `psi_width` in thresholds.
+
+    `rate_strength`, `rate_target`, `rate_lower`, `rate_upper`, `rate_level`: activity regularisation (`activity.py`).
+    `schedule`: how the learning rate goes over the run: falling to 0, along a line or half a cosine, or constant.
+    `momentum` (sgd alone) and `weight_decay` as in torch; `clip_norm`: largest length of an update's whole gradient.
+    `decoding`: how outputs are read, None for the spikes' rate, or the mean membrane where outputs never spike.
+    `population`: output neurons per class.
     """
 
     learning_rate: float = 1e-2
@@ -34,6 +47,15 @@ class RuleSettings:
     psi_width: float = 1.0
     rate_target: float = 0.1
     rate_strength: float = 0.0
+    rate_lower: float | None = None
+    rate_upper: float | None = None
+    rate_level: Literal["neuron", "layer"] = "neuron"
+    schedule: Schedule = "linear"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    decoding: Decoding | None = None
+    population: int = 1
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
+from neurotrain_hw.trainers.common_checks import check_common
 from neurotrain_hw.trainers.constants import (
+    PER_STEP,
     BpttSettings,
     EpropSettings,
     EsdRtrlSettings,
@@ -29,7 +31,6 @@ from neurotrain_hw.trainers.constants import (
     UnsupervisedSettings,
 )
 
-PER_STEP: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce", "spike-mse")
 ALL_LAYERS: tuple[Layer, ...] = (
     "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
 )  # fmt: skip
@@ -43,7 +44,7 @@ PER_SYNAPSE: tuple[Layer, ...] = ("dense", "recurrent", "bias")
 FORWARD: tuple[Layer, ...] = tuple(kind for kind in ALL_LAYERS if kind != "learned")
 DENSE: tuple[Layer, ...] = ("dense",)
 MEMBRANE: tuple[Loss, ...] = ("membrane-ce", "membrane-mse", "membrane-bce")
-ANY_LOSS: tuple[Loss, ...] = (*PER_STEP, "count-ce", "count-mse")
+ANY_LOSS: tuple[Loss, ...] = get_args(Loss)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Declaration:
     unused: frozenset[str] = frozenset()
 
 
-_RATE = frozenset({"rate_strength", "rate_target"})
+_RATE = frozenset({"rate_strength", "rate_target", "rate_lower", "rate_upper", "rate_level"})
 _PSI = frozenset({"psi", "psi_width"})
 _SCALE = frozenset({"feedback_scale"})  # no random feedback
 _WEIGHTS_ALONE = _RATE | _PSI | _SCALE | {"update", "burn_in"}
@@ -174,9 +175,10 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         if getattr(constants, name) != getattr(declared.constants, name):
             raise ValueRangeError("this rule has no use for it", where=f"{rule}: {name}", remedy="Leave it out.")
     if constants.loss not in declared.losses:
-        late = constants.loss in ("count-ce", "count-mse")
+        late = constants.loss not in PER_STEP
         why = "is known only at the end of a sample, when this rule has learned" if late else "has no error it can send"
         raise ValueRangeError(f"the loss '{constants.loss}' {why}", where=rule, need=" or ".join(declared.losses))
+    check_common(rule, spec, constants)
     hidden = len(spec.layers) - 1
     filtered = isinstance(constants, EpropSettings) and constants.readout_filter
     if hidden > 1 and (not declared.deep or filtered):

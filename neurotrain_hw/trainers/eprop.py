@@ -41,15 +41,19 @@ class Eprop(OnlineTrainer):
         if self._adaptive:
             self.parameters["feedback"] = torch.nn.Parameter(self.feedback[-1])
             self.feedback[-1] = self.parameters["feedback"]
+            self._readout = self.cells()[-1]
 
     def spread(self, gradients: list[torch.Tensor]) -> None:
         if self._adaptive:
-            self.parameters["feedback"].grad = gradients[-1].T.clone()
+            # what moves a readout's weight moves the feedback of every neuron that it hears, through its pool
+            moved = gradients[-len(self._readout.ways)]
+            seen = self._readout.way.back(torch.eye(len(moved), dtype=moved.dtype), moved, (None, None))
+            self.parameters["feedback"].grad = seen.flatten(1).T.contiguous()
 
     def learn(self, batch: Batch) -> float:
         loss = super().learn(batch)
         if self._adaptive and self._decay:
-            for matrix in (self.shadow()[-1], self.parameters["feedback"]):
+            for matrix in (self.shadow()[-len(self._readout.ways)], self.parameters["feedback"]):
                 matrix.data.mul_(1 - self._decay)
         return loss
 

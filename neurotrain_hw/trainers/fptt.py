@@ -11,7 +11,6 @@ rho = 0.) The authors' neurons learn their time constants from the input; these 
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import losses
@@ -39,15 +38,16 @@ class Fptt(Trainer):
         loss, done = 0.0, 0
         states = [cell.rest(len(batch.labels)) for cell in self.cells()]
         parts = min(self._constants.parts or len(batch.spikes), len(batch.spikes))
-        for part in batch.spikes.tensor_split(parts):
+        for part in self.shaped(batch.spikes).tensor_split(parts):
             self.network.zero_grad()
             cells = self.cells()
             layers, v, states = unroll(cells, states, part, self._constants.reset_gradient)
             done += len(part)
-            target = functional.one_hot(batch.labels, v.shape[2]).to(v.dtype)
-            c = self._constants
+            constants = self._constants
+            target = losses.one_hot(batch.labels, v.shape[2], constants.population).to(v.dtype)
             found = losses.over_steps(
-                c.loss, v[-1:], layers[-1][-1:], target, c.gain, threshold=cells[-1].threshold
+                constants.loss, v[-1:], layers[-1][-1:], target, constants.gain, threshold=cells[-1].threshold,
+                population=constants.population,
             ) / len(target)  # fmt: skip
             (found * (done / len(batch.spikes))).backward()
             loss += float(found.detach()) / parts

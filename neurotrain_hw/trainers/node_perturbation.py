@@ -50,6 +50,8 @@ class Disturbed(Online):
                 gradients[0] += torch.einsum("n,nji->ji", worse / self._sigma**2, noisy)
 
     def _loss(self, out: State) -> torch.Tensor:
+        regime = self.regime
         return losses.per_sample(
-            self.regime.loss, out.v, out.fired, self.target, self.regime.gain, threshold=self.cells[-1].threshold
-        )
+            regime.loss, out.v, out.fired, self.target, regime.gain, threshold=self.cells[-1].threshold,
+            population=regime.population,
+        )  # fmt: skip

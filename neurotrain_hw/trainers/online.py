@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.operators import Routes
 from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers.activity import NONE, Activity
 from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import Loss
 
@@ -60,15 +60,14 @@ NewEligibility = Callable[[Cell, bool, Way, int], Eligibility]
 class Regime:
     """What a rule learns from: a per-step loss, `gain` of the membranes in it, and steps without learning at the start.
 
-    `rate_strength` adds strength * (f_j - rate_target) to the signal of every hidden neuron, with f_j its spikes per
-    step so far: activity regularisation, as in e-prop's.
+    `population`: output neurons per class. `activity` adds to the signal of every hidden neuron.
     """
 
     loss: Loss = "membrane-ce"
     gain: float = 1.0
     burn_in: int = 0
-    rate_target: float = 0.1
-    rate_strength: float = 0.0
+    population: int = 1
+    activity: Activity = NONE
 
 
 class Online(ABC):
@@ -81,14 +80,14 @@ class Online(ABC):
     def __init__(self, cells: Sequence[Cell], labels: torch.Tensor, regime: Regime) -> None:
         self.cells, self.regime = list(cells), regime
         first, samples = self.cells[0].weight, len(labels)
-        self.target = functional.one_hot(labels, self.cells[-1].neurons).to(first.dtype)
+        self.target = losses.one_hot(labels, self.cells[-1].neurons, regime.population).to(first.dtype)
         self.states = [cell.rest(samples) for cell in self.cells]
         self.gradients = [[torch.zeros_like(matrix) for matrix in cell.matrices] for cell in self.cells]
         self.own: dict[str, torch.Tensor] = {}
         self.loss = first.new_zeros(())
         self.steps_done = 0
         self._psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
-        self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.rate_strength else []
+        self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.activity.strength else []
 
     def advance(self, spikes: Iterable[torch.Tensor]) -> None:
         """Go through the given steps, each (N, inputs)."""
@@ -115,9 +114,11 @@ class Online(ABC):
             self.states[k], self._psi[k] = after, psi
             pre = after.fired
         out = steps[-1].after
+        regime = self.regime
         loss, error = losses.at_step(
-            self.regime.loss, out.v, out.fired, self.target, self.regime.gain, threshold=self.cells[-1].threshold
-        )
+            regime.loss, out.v, out.fired, self.target, regime.gain, threshold=self.cells[-1].threshold,
+            population=regime.population,
+        )  # fmt: skip
         self.loss += loss
         self.steps_done += 1
         for count, step in zip(self._counts, steps[:-1], strict=bool(self._counts)):
@@ -130,8 +131,7 @@ class Online(ABC):
 
     def _rate_signals(self) -> list[torch.Tensor]:
         """What activity regularisation tells the hidden neurons, (N, n) each; nothing where it is off."""
-        strength, target = self.regime.rate_strength, self.regime.rate_target
-        return [strength * (count / self.steps_done - target) for count in self._counts]
+        return [self.regime.activity.signal(count / self.steps_done) for count in self._counts]
 
 
 class Local(Online):

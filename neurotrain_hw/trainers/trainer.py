@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.trainers.activity import Activity
 from neurotrain_hw.trainers.cells import Cell, cells_of
 from neurotrain_hw.trainers.constants import OnlineSettings, RuleSettings
+from neurotrain_hw.trainers.losses import one_hot
 from neurotrain_hw.trainers.online import Online, Regime
 from neurotrain_hw.trainers.psi import pseudo_derivative
 from neurotrain_hw.trainers.signals import random_feedback
@@ -69,7 +71,11 @@ class Trainer(ABC):
 
     def shadow(self) -> list[torch.nn.Parameter]:
         """The network's parameters in the order of the cells' matrices."""
-        return [module.weight for module in self.network.synapses]
+        return self.network.shadow()
+
+    def shaped(self, spikes: torch.Tensor) -> torch.Tensor:
+        """Input spikes (T, N, ...) in the shape that the first layer takes."""
+        return spikes.reshape(*spikes.shape[:2], *self.network.spec.input_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +90,8 @@ class Setting:
     @property
     def target(self) -> torch.Tensor:
         """y*, one-hot (N, classes)."""
-        weight = self.cells[-1].weight
-        return torch.nn.functional.one_hot(self.labels, len(weight)).to(weight.dtype)
+        last = self.cells[-1]
+        return one_hot(self.labels, last.neurons, self.regime.population).to(last.weight.dtype)
 
     @property
     def common(self) -> tuple[list[Cell], torch.Tensor, Regime]:
@@ -96,7 +102,8 @@ class Setting:
 class OnlineTrainer(Trainer):
     """A rule that goes through a sample once, step by step, and updates after the batch or after every step.
 
-    The gradient is that of the weights the network computes with, given to the shadow weights (straight-through).
+    The gradient is that of the weights the network computes with, given to the shadow weights (straight-through), and
+    through what else lies between: the standardisation of weights, the gain of Lapicque's neurons.
     """
 
     def __init__(
@@ -109,11 +116,12 @@ class OnlineTrainer(Trainer):
         with torch.no_grad():
             learner = self.start(batch)
             shown = batch.spikes.shape[0] * batch.spikes.shape[1]
+            spikes = self.shaped(batch.spikes)
             if self._constants.update == "sample":
-                learner.advance(batch.spikes)
+                learner.advance(spikes)
                 self._apply(learner, shown, batch)
             else:
-                for now in batch.spikes:
+                for now in spikes:
                     learner.advance([now])
                     self._apply(learner, shown, batch)
                     learner.go_on_with(self.cells())
@@ -122,9 +130,7 @@ class OnlineTrainer(Trainer):
     def start(self, batch: Batch) -> Online:
         """The state of the rule before the first step of a batch."""
         constants = self._constants
-        regime = Regime(
-            constants.loss, constants.gain, constants.burn_in, constants.rate_target, constants.rate_strength
-        )
+        regime = Regime(constants.loss, constants.gain, constants.burn_in, constants.population, Activity.of(constants))
         return self._learner(Setting(self.cells(), batch.labels, regime, batch.generator()))
 
     def random_feedback(self, seed: int, *, scale: float | None = None) -> list[torch.Tensor]:
@@ -139,9 +145,18 @@ class OnlineTrainer(Trainer):
 
     def _apply(self, learner: Online, shown: int, batch: Batch) -> None:
         gradients = [gradient / shown for layer in learner.gradients for gradient in layer]
-        for parameter, gradient in zip(self.shadow(), gradients, strict=True):
+        for parameter, gradient in zip(self.shadow(), self._through(gradients), strict=True):
             parameter.grad = gradient
         for name, own in learner.own.items():
             self.parameters[name].grad = own / shown
         self.spread(gradients)
         batch.update()
+
+    def _through(self, gradients: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Gradients by the shadow from those by the weights that the network computes with."""
+        layers = self.network.spec.layers
+        if not any(layer.weight_standardised or layer.neuron == "lapicque" for layer in layers):
+            return gradients
+        with torch.enable_grad():
+            matrices = [matrix for cell in self.cells() for matrix in cell.matrices]
+        return list(torch.autograd.grad(matrices, self.shadow(), gradients))

@@ -9,7 +9,6 @@ e is normal with variance 1, l the loss of whole samples. (Salimans et al., arXi
 from __future__ import annotations
 
 import torch
-from torch.nn import functional
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import losses
@@ -65,21 +64,17 @@ class Perturbed(Trainer):
         """The mean loss over samples and steps, step by step."""
         cells, constants = self.cells(), self._constants
         states = [cell.rest(len(batch.labels)) for cell in cells]
-        target = functional.one_hot(batch.labels, len(cells[-1].weight)).to(cells[-1].weight.dtype)
+        target = losses.one_hot(batch.labels, cells[-1].neurons, constants.population).to(cells[-1].weight.dtype)
         total = 0.0
-        for now in batch.spikes:
+        for now in self.shaped(batch.spikes):
             pre = now.to(target.dtype)
             for k, cell in enumerate(cells):
                 states[k] = cell.step(states[k], pre)
                 pre = states[k].fired
-            total += float(
-                losses.per_sample(
-                    constants.loss,
-                    states[-1].v,
-                    states[-1].fired,
-                    target,
-                    constants.gain,
-                    threshold=cells[-1].threshold,
-                ).sum()
-            )
+            out = states[-1]
+            found = losses.per_sample(
+                constants.loss, out.v, out.fired, target, constants.gain, threshold=cells[-1].threshold,
+                population=constants.population,
+            )  # fmt: skip
+            total += float(found.sum())
         return total / (len(batch.spikes) * len(batch.labels))

@@ -6,6 +6,7 @@ from trainer_oracles import assert_equal_gradients, autograd, batch, small_cells
 
 from neurotrain_hw.networks import build, parse_model
 from neurotrain_hw.trainers import eprop, losses, ostl
+from neurotrain_hw.trainers.activity import Activity
 from neurotrain_hw.trainers.cells import cells_of, unroll
 from neurotrain_hw.trainers.constants import EpropSettings, OstlSettings
 from neurotrain_hw.trainers.online import Local, Regime
@@ -153,7 +154,7 @@ def test_rate_regularisation_is_the_derivative_of_its_loss() -> None:
     cells = small_cells((5, 4, 3))
     spikes, labels = batch((3,), steps=1)
     plain = rtrl(cells, spikes, labels, Regime(), "gate")
-    found = rtrl(cells, spikes, labels, Regime(rate_strength=0.5, rate_target=0.3), "gate")
+    found = rtrl(cells, spikes, labels, Regime(activity=Activity(0.5, 0.3)), "gate")
     free = [cell.weight.clone().requires_grad_() for cell in cells]
     now, cost = spikes[0].double(), 0.0
     for k in range(2):
