@@ -65,8 +65,12 @@ def main() -> None:
                 found = run(row, seed, options.folder)
                 print(f"{row.name}, seed {seed}: validation {percent(found, 'validation'):.2f} %", file=sys.stderr)
     print(machine.heading("torch", "snntorch", "brevitas", "numpy"))
-    print(f"784-256-10, T={STEPS}, seeds {' '.join(map(str, options.seeds))}; chance 10 %; spread: standard deviation\n")
-    print("| rule, network | batch, epochs, rate | test %, mean and spread | by seed | validation % | goal | s per run |")
+    print(
+        f"784-256-10, T={STEPS}, seeds {' '.join(map(str, options.seeds))}; chance 10 %; spread: standard deviation\n"
+    )
+    print(
+        "| rule, network | batch, epochs, rate | test %, mean and spread | by seed | validation % | goal | s per run |"
+    )
     print("|---|---|---|---|---|---|---|")
     for row in rows:
         found = [run(row, seed, options.folder) for seed in options.seeds if finished(row, seed, options.folder)]

@@ -81,9 +81,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
-    "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
+    "decolle": Declaration(("decolle", "trainer"), TraceSettings(psi="triangle"), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
-    "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
+    "drtp": Declaration(("drtp", "trainer"), TraceSettings(rate_strength=0.05), BROADCAST),
     "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
     "eprop-adaptive": Declaration(
@@ -131,7 +131,11 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
     "stsf": Declaration(
-        ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
+        ("stsf", "trainer"),
+        OnlineSettings(loss="spike-mse", rate_strength=0.1, rate_target=0.3),
+        layers=DENSE,
+        losses=("spike-mse",),
+        unused=_PSI | _SCALE,
     ),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(

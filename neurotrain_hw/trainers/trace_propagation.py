@@ -47,7 +47,11 @@ class TwoPasses(Online):
 
     def __init__(self, setting: Setting, constants: TracePropagationSettings, projection: torch.Tensor) -> None:
         super().__init__(*setting.common)
-        self._decay, self._similarity, self._projection = constants.trace_decay, constants.similarity, projection.detach()
+        self._decay, self._similarity, self._projection = (
+            constants.trace_decay,
+            constants.similarity,
+            projection.detach(),
+        )
         hidden = self.states[:-1]
         self._target_states = list(hidden)
         self._student_traces = [torch.zeros_like(state.v) for state in hidden]

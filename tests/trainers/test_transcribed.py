@@ -113,7 +113,7 @@ def transcribed(
     gates = [True] * STEPS
     if rule == "etlp":
         generator = batch.generator()
-        gates = [float(torch.rand((), generator=generator)) < c.target_rate_hz * 4e-3 for _ in range(STEPS)]
+        gates = [float(torch.rand((), generator=generator)) < (c.target_rate_hz or 0) * 4e-3 for _ in range(STEPS)]
         assert 0 < sum(gates) < STEPS
     for n in range(SAMPLES):
         target = np.eye(3)[int(batch.labels[n])]
@@ -153,11 +153,13 @@ def transcribed(
 
 CASES = [
     ("ottt", {}), ("ottt", {"loss": "spike-mse"}), ("eprop", {"gain": 1.4}), ("eprop-random", {}), ("dfa", {}),
-    ("sign-dfa", {"loss": "membrane-mse"}), ("drtp", {}), ("etlp", {}), ("osttp", {}), ("ostl", {}),
+    ("sign-dfa", {"loss": "membrane-mse"}), ("drtp", {"rate_strength": 0.0}),
+    ("etlp", {"target_rate_hz": 100.0, "rate_strength": 0.0}), ("osttp", {}), ("ostl", {}),
     ("es-d-rtrl", {}),
     ("es-d-rtrl", {"reset_gradient": "gate"}), ("s-tllr", {}),
     ("s-tllr", {"burn_in": 5, "loss": "membrane-mse", "gain": 0.8}),
-    ("decolle", {}), ("decolle", {"burn_in": 3}), ("drtp", {"loss": "membrane-bce", "gain": 3.0}), ("stsf", {}),
+    ("decolle", {}), ("decolle", {"burn_in": 3}), ("drtp", {"gain": 3.0, "rate_strength": 0.0}),
+    ("ottt", {"loss": "membrane-ce", "gain": 1.0}), ("stsf", {"rate_strength": 0.0}),
 ]  # fmt: skip
 
 
