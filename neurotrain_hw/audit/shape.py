@@ -81,7 +81,10 @@ class NetworkShape:
 
     @staticmethod
     def from_model(spec: ModelSpec) -> NetworkShape:
-        """The shape of an architecture of `models/`; a layer without weight bits is taken to have 8."""
+        """The shape of an architecture of `models/`; a layer without weight bits is taken to have 8.
+
+        Convolutions and pools count unrolled, a synapse for every pair of neurons that they connect.
+        """
         names = ["input", *(layer.name for layer in spec.layers)]
         last = len(names) - 1
         roles = ["input" if k == 0 else "output" if k == last else "hidden" for k in range(len(names))]
@@ -89,8 +92,13 @@ class NetworkShape:
             spec.name,
             tuple(Layer(*row) for row in zip(names, spec.sizes, roles, strict=True)),
             tuple(
-                Wiring(names[k], layer.name, spec.sizes[k] * layer.neurons, layer.weight_bits or DEFAULT_WEIGHT_BITS)
+                Wiring(pre, layer.name, count, layer.weight_bits or DEFAULT_WEIGHT_BITS)
                 for k, layer in enumerate(spec.layers)
+                for pre, count in (
+                    (names[k], layer.connections(spec.shapes[k])),
+                    (layer.name, layer.recurrent_weights),
+                )
+                if count
             ),
         )
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurotrain_hw.cli import output
+
+if TYPE_CHECKING:
+    from neurotrain_hw.networks import LayerSpec, ModelSpec
 
 app = typer.Typer(name="models", help="Network architectures: list, show, check.", no_args_is_help=True)
 
@@ -28,8 +31,8 @@ def list_models(as_json: output.JsonOption = False) -> None:
         if as_json:
             output.print_json([asdict(spec) for spec in specs])
             return
-        rows = [(s.name, "-".join(map(str, s.sizes)), s.synapses, s.steps, s.dataset, s.summary) for s in specs]
-        output.table("models", ("name", "neurons", "synapses", "steps", "dataset", "what it is"), rows)
+        rows = [(s.name, _sizes(s), s.synapses, s.steps, s.dataset, s.summary) for s in specs]
+        output.table("models", ("name", "neurons", "weights", "steps", "dataset", "what it is"), rows)
 
 
 @app.command("show")
@@ -47,17 +50,14 @@ def show_model(model: ModelArgument, as_json: output.JsonOption = False) -> None
             return
         rows = [
             (
-                layer.name,
-                layer.neurons,
-                n_pre * layer.neurons,
-                layer.beta,
-                layer.threshold,
+                layer.name, _in_words(layer), _shape(after), layer.weights(before), layer.beta, layer.threshold,
                 layer.weight_bits or "float",
             )
-            for n_pre, layer in zip(spec.sizes, spec.layers, strict=False)
-        ]
-        title = f"{spec.name}: {spec.summary}; {spec.inputs} inputs, {spec.steps} steps of {spec.dt_s:g} s"
-        output.table(title, ("layer", "neurons", "synapses", "beta", "threshold", "weight bits"), rows)
+            for layer, before, after in zip(spec.layers, spec.shapes, spec.shapes[1:], strict=False)
+        ]  # fmt: skip
+        inputs = f"{_shape(spec.input_shape)} inputs"
+        title = f"{spec.name}: {spec.summary}; {inputs}, {spec.steps} steps of {spec.dt_s:g} s"
+        output.table(title, ("layer", "kind", "neurons", "weights", "beta", "threshold", "weight bits"), rows)
 
 
 @app.command("check")
@@ -82,4 +82,28 @@ def check_model(model: ModelArgument, as_json: output.JsonOption = False) -> Non
         if as_json:
             output.print_json({"ok": True, "model": spec.name})
         else:
-            typer.echo(f"{spec.name}: good, {'-'.join(map(str, spec.sizes))}, {spec.synapses} synapses")
+            typer.echo(f"{spec.name}: good, {_sizes(spec)}, {spec.synapses} weights")
+
+
+def _sizes(spec: ModelSpec) -> str:
+    """Neurons from input to output; a deep network's by its ends."""
+    sizes = spec.sizes if len(spec.sizes) <= 6 else (*spec.sizes[:2], "...", *spec.sizes[-2:])
+    return "-".join(map(str, sizes))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _in_words(layer: LayerSpec) -> str:
+    """What a layer is, such as `conv 5x5, average pool 2, lif`."""
+    words = [] if layer.input_pool == 1 else [f"{layer.pooling} pool {layer.input_pool} of arriving spikes"]
+    words.append("dense" if layer.kind == "dense" else f"conv {layer.kernel}x{layer.kernel}")
+    if layer.pool > 1:
+        words.append(f"{layer.pooling} pool {layer.pool}")
+    if layer.recurrent != "none":
+        words.append(f"recurrent {layer.recurrent}")
+    words.append(layer.neuron)
+    if layer.weight_standardised:
+        words.append("weights standardised")
+    return ", ".join(words + ([f"state as on {layer.state}"] if layer.state else []))

@@ -91,7 +91,7 @@ class Emulator:
         if not chip:
             return self.source.get(layer.name, Firing(layer.reset, layer.reached))
         reset = "zero_still" if layer.reset == "zero_held" else layer.reset
-        return Firing(reset, self.arithmetic.threshold == "reached")
+        return Firing(reset, layer.reaches or self.arithmetic.threshold == "reached")
 
 
 def _of(effects: Effects, layer: str) -> frozenset[str]:
@@ -104,7 +104,8 @@ class _Layer:
     def __init__(self, emulator: Emulator, ideal: IdealLayer, effects: frozenset[str], batch: int) -> None:
         integer, arithmetic = emulator.integers[ideal.name], emulator.arithmetic
         self.name, self.n, unit = ideal.name, ideal.n, integer.unit
-        rounded, truncated = "decay" in effects, "truncation" in effects
+        # a source that counts as the chip does has these two in its own equations
+        rounded, truncated = ("decay" in effects or ideal.reaches), ("truncation" in effects or ideal.reaches)
         self.bounded = "overflow" in effects
         self.wraps, self.v_wraps = arithmetic.u_overflow, arithmetic.v_overflow == "wrap"
         self.keep_u = (_DECAY_ONE - 1 - integer.du) / _DECAY_ONE if rounded else ideal.current_decay

@@ -113,7 +113,7 @@ class _Builder:
             arithmetic = replace(arithmetic, reset=ideal.reset)
             if ideal.reset == "subtract":
                 self.notes.append(f"{name}: its reset by subtraction needs a neuron program; Lava's LIF resets to zero")
-        if ideal.reached and ideal.unit is not None and not ideal.departures:
+        if ideal.reaches:
             arithmetic = replace(arithmetic, threshold="reached")
             self.notes.append(f"{name}: it spikes at its threshold, not above it as Lava's LIF does")
         self.populations.append(Population(name, kind, at.shape, parameters, arithmetic=arithmetic))  # type: ignore[arg-type]

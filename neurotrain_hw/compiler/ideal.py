@@ -78,6 +78,11 @@ class IdealLayer:
         return math.prod(self.shape)
 
     @property
+    def reaches(self) -> bool:
+        """Whether its neurons spike at their threshold on the chip, too: those that count as the chip does."""
+        return self.reached and self.unit is not None and not self.departures
+
+    @property
     def spikes(self) -> bool:
         """Whether it sends anything."""
         return bool(np.isfinite(self.threshold).any())

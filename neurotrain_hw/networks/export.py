@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import nir
-import numpy as np
 import torch
 from torch import nn
 
 from neurotrain_hw.errors import ValueRangeError
-from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
-from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork
-from neurotrain_hw.networks.spec import LayerSpec
+from neurotrain_hw.interchange import Graph
+from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.networks.spec_graph import spec_graph
 from neurotrain_hw.networks.tracing.graph import first_argument, trace_graph
 from neurotrain_hw.networks.tracing.neurons import Style
 
@@ -46,7 +43,7 @@ def to_graph(
     what a graph cannot hold; ValueRangeError for arguments that do not fit.
     """
     if isinstance(module, SpikingNetwork):
-        return _of_spec(module, module.spec.dt_s if dt_s is None else dt_s)
+        return spec_graph(module, module.spec.dt_s if dt_s is None else dt_s)
     if leaky_as not in ("LIF", "CubaLIF"):
         raise ValueRangeError(f"'{leaky_as}' is not a choice", where="leaky_as", need="LIF or CubaLIF")
     inputs = _examples(module, input_shape, example, batch)
@@ -62,41 +59,3 @@ def _examples(module: nn.Module, shape: Any, example: Any, batch: bool) -> dict[
         return dict(example) if isinstance(example, Mapping) else {first_argument(module): torch.as_tensor(example)}
     shapes = shape if isinstance(shape, Mapping) else {first_argument(module): shape}
     return {name: torch.zeros((1, *each) if batch else tuple(each)) for name, each in shapes.items()}
-
-
-def _of_spec(module: SpikingNetwork, dt_s: float) -> Graph:
-    """The network as Input -> (Linear -> LIF) per layer -> Output.
-
-    A layer `hidden` becomes the nodes `hidden_weights` (float32 weights (n_post, n_pre)) and `hidden` (LIF with
-    tau = dt / (1 - beta), r = tau / dt, so that Euler integration gives v' = beta*v + W s; v_leak = v_reset = 0).
-    The meaning says: Euler, reset to zero in the step of the spike, and bits and scale of quantised weights.
-    """
-    weights = module.layer_weights()
-    nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array([module.spec.inputs])})}
-    meanings: dict[str, NodeMeaning] = {}
-    for layer in module.spec.layers:
-        found = weights[layer.name]
-        nodes[f"{layer.name}_weights"] = nir.Linear(weight=found.effective)
-        nodes[layer.name] = _lif(layer, dt_s)
-        meanings[f"{layer.name}_weights"] = NodeMeaning(quantisation=_quantisation(found))
-        meanings[layer.name] = NodeMeaning(reset="zero", integration="euler")
-    nodes["output"] = nir.Output({"output": np.array([module.spec.sizes[-1]])})
-    edges = list(itertools.pairwise(["input", *meanings, "output"]))
-    return Graph(nir.NIRGraph(nodes, edges), Meaning(dt_s, meanings))
-
-
-def _lif(layer: LayerSpec, dt_s: float) -> nir.LIF:
-    tau_s = dt_s / (1.0 - layer.beta)
-
-    def full(value: float) -> np.ndarray:
-        return np.full(layer.neurons, value)
-
-    return nir.LIF(
-        tau=full(tau_s), r=full(tau_s / dt_s), v_leak=full(0.0), v_threshold=full(layer.threshold), v_reset=full(0.0)
-    )
-
-
-def _quantisation(weights: LayerWeights) -> Quantisation | None:
-    if weights.bits is None or weights.scale is None:
-        return None
-    return Quantisation(weights.bits, weights.scale)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
-from neurotrain_hw.networks.layer_faults import pooled
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Shape
@@ -46,7 +46,7 @@ class SpikingNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         before = list(zip(spec.layers, spec.shapes, strict=False))
-        self.synapses = nn.ModuleList(synapses_of(layer, pooled(shape, layer.input_pool)) for layer, shape in before)
+        self.synapses = nn.ModuleList(synapses_of(layer, shape) for layer, shape in before)
         self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
         self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
         self._operators = [_operator(layer, shape) for layer, shape in before]
@@ -95,6 +95,45 @@ class SpikingNetwork(nn.Module):
             found[layer.name] = replace(exported(synapses, layer), recurrent=recurrent, bias=bias)
         return found
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that is learned, as `load_arrays` takes it, and what quantisation made of it.
+
+        Per layer `<layer>/shadow`, `/effective`, and where weights are quantised `/integers`, `/scale`, `/bits`; the
+        same under `<layer>/recurrent/` where it is recurrent; `<layer>/bias`, `/beta`, `/threshold` where learned.
+        """
+        found: dict[str, np.ndarray] = {}
+        for name, weights in self.layer_weights().items():
+            found |= _as_arrays(name, weights)
+            if weights.recurrent is not None:
+                found |= _as_arrays(f"{name}/recurrent", weights.recurrent)
+        return found | {key: value.detach().cpu().numpy().copy() for key, value in self._others().items()}
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put back what `arrays` gave; KeyError where something is missing, RuntimeError where a shape is another."""
+        with torch.no_grad():
+            for layer, synapses, loop in zip(self.spec.layers, self.synapses, self.loops, strict=True):
+                synapses.weight.copy_(torch.from_numpy(arrays[f"{layer.name}/shadow"]))
+                if layer.recurrent != "none":
+                    loop.weight.copy_(torch.from_numpy(arrays[f"{layer.name}/recurrent/shadow"]))
+            for key, parameter in self._others().items():
+                parameter.copy_(torch.from_numpy(arrays[key]))
+
+    def in_floats(self) -> SpikingNetwork:
+        """A copy that computes with the shadow weights, unquantised, and with a state in floats."""
+        other: SpikingNetwork = SpikingNetwork(self.spec.with_weight_bits(None))
+        other.to(self.synapses[0].weight)
+        other.load_arrays(self.arrays())
+        return other
+
+    def _others(self) -> dict[str, nn.Parameter]:
+        """Learned parameters besides weights."""
+        found = {}
+        for layer, synapses, neurons in zip(self.spec.layers, self.synapses, self.neurons, strict=True):
+            if layer.bias:
+                found[f"{layer.name}/bias"] = synapses.bias
+            found |= {f"{layer.name}/{key}": parameter for key, parameter in neurons.named_parameters()}
+        return found
+
     def _parts(self, position: int, weight: torch.Tensor) -> LayerParts:
         layer, synapses, neurons = self.spec.layers[position], self.synapses[position], self.neurons[position]
         recurrent = None
@@ -136,6 +175,14 @@ def build(spec: ModelSpec, *, weight_bits: int | Literal["model"] | None = "mode
         if layer.recurrent != "none":
             draw(loop, layer, generator, recurrent=True)
     return network
+
+
+def _as_arrays(name: str, weights: LayerWeights) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
+    if weights.integers is not None:
+        found |= {f"{name}/integers": weights.integers, f"{name}/scale": np.asarray(weights.scale)}
+        found[f"{name}/bits"] = np.asarray(weights.bits)
+    return found
 
 
 def _operator(layer: LayerSpec, shape: Shape) -> Operator:

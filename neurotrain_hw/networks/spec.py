@@ -99,10 +99,31 @@ class LayerSpec:
         arriving = pooled(shape, self.input_pool)
         return math.prod(arriving) if self.kind == "dense" else arriving[0] * self.kernel**2
 
+    def connections(self, shape: Shape) -> int:
+        """Forward synapses between neurons: convolutions and pools unrolled, padding left out."""
+        if self.kind == "dense":
+            return self.neurons * math.prod(pooled(shape, self.input_pool)) * self.input_pool ** (2 * (len(shape) == 3))
+        reach = (self.pool - 1) * self.stride + self.kernel  # of a neuron, over as many places of the kernel
+        sides = zip(pooled(shape, self.input_pool)[1:], self.after(shape)[1:], strict=True)
+        taps = [
+            sum(
+                0 <= place * self.stride * self.pool - self.padding + tap < side
+                for place in range(places)
+                for tap in range(reach)
+            )
+            for side, places in sides
+        ]
+        return self.channels * shape[0] * math.prod(taps) * self.input_pool**2
+
     def weights(self, shape: Shape) -> int:
         """Number of weights, recurrent ones included, biases not."""
         forward = (self.neurons if self.kind == "dense" else self.channels) * self.fan_in(shape)
-        return forward + {"none": 0, "one-to-one": self.neurons, "all-to-all": self.neurons**2}[self.recurrent]
+        return forward + self.recurrent_weights
+
+    @property
+    def recurrent_weights(self) -> int:
+        """Number of synapses among the layer's own neurons."""
+        return {"none": 0, "one-to-one": self.neurons, "all-to-all": self.neurons**2}[self.recurrent]
 
 
 @dataclass(frozen=True)
@@ -149,10 +170,14 @@ class ModelSpec:
         return sum(layer.weights(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
     def with_weight_bits(self, bits: int | None) -> ModelSpec:
-        """The same network with one weight width in all layers (None: float). Raises FormatError outside 1..12."""
+        """The same network with one weight width in all layers; FormatError outside 1..12.
+
+        None: floats, and no chip's number format for the state, which needs integers.
+        """
         if bits is not None and not 1 <= bits <= MOST_WEIGHT_BITS:
             raise FormatError(f"got {bits}", where=f"{self.name}: weight_bits", need=f"1..{MOST_WEIGHT_BITS}")
-        return replace(self, layers=tuple(replace(layer, weight_bits=bits) for layer in self.layers))
+        changed = {"weight_bits": bits} if bits is not None else {"weight_bits": None, "state": None}
+        return replace(self, layers=tuple(replace(layer, **changed) for layer in self.layers))
 
 
 def fitted(shape: Shape, layers: tuple[LayerSpec, ...], *, where: str) -> tuple[LayerSpec, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +36,9 @@ class LayerWeights:
     bias: npt.NDArray[np.float32] | None = None
 
 
-def synapses_of(layer: LayerSpec, arriving: Shape) -> nn.Module:
-    """What holds the forward weights and the bias of a layer, for inputs that have `arriving` once they are pooled."""
-    fan_in = math.prod(arriving)
+def synapses_of(layer: LayerSpec, shape: Shape) -> nn.Module:
+    """What holds the forward weights and the bias of a layer, for inputs of `shape`."""
+    fan_in = layer.fan_in(shape)
     quantiser = _quantiser(layer, layer.weight_scale == "channel")
     if layer.kind == "dense":
         if not quantiser:
@@ -48,11 +47,11 @@ def synapses_of(layer: LayerSpec, arriving: Shape) -> nn.Module:
 
         return QuantLinear(fan_in, layer.neurons, bias=layer.bias, **quantiser)
     if not quantiser:
-        return nn.Conv2d(arriving[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
+        return nn.Conv2d(shape[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias)
     from brevitas.nn import QuantConv2d
 
     return QuantConv2d(
-        arriving[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias, **quantiser
+        shape[0], layer.channels, layer.kernel, layer.stride, layer.padding, bias=layer.bias, **quantiser
     )
 
 

@@ -141,14 +141,13 @@ def _shown(settings: RunSettings, samples: Samples, epoch: int) -> Iterator[torc
 def _finish(
     settings: RunSettings, splits: Splits, folder: Path, network: SpikingNetwork, state: checkpoint.Progress
 ) -> TrainedRun:
-    shadow = [module.weight.detach() for module in network.synapses]
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     figures = {
         kind: {
-            part: accuracy(network, samples, steps=settings.model.steps, seed=settings.evaluation_seed, weights=weights)
+            part: accuracy(shown, samples, steps=settings.model.steps, seed=settings.evaluation_seed)
             for part, samples in parts.items()
         }
-        for kind, weights in (("quantised", None), ("float", shadow))
+        for kind, shown in (("quantised", network), ("float", network.in_floats()))
     }
     run_folder.save_network(folder, network)
     document = {

@@ -44,7 +44,9 @@ class TrainedRun:
 
     @property
     def weights_path(self) -> Path:
-        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`."""
+        """Arrays `<layer>/shadow`, `/effective`, and of quantised layers `/integers`, `/scale`, `/bits`, and what else
+        is learned: `SpikingNetwork.arrays`.
+        """
         return self.folder / WEIGHTS
 
     def network(self) -> SpikingNetwork:
@@ -52,11 +54,8 @@ class TrainedRun:
         from neurotrain_hw import networks
 
         network = networks.SpikingNetwork(self.model)  # names the extra where torch is missing
-        import torch
-
-        with np.load(self.weights_path, allow_pickle=False) as stored, torch.no_grad():
-            for layer, module in zip(self.model.layers, network.synapses, strict=True):
-                module.weight.copy_(torch.from_numpy(stored[f"{layer.name}/shadow"]))
+        with np.load(self.weights_path, allow_pickle=False) as stored:
+            network.load_arrays(stored)
         return network
 
 
@@ -88,12 +87,7 @@ def save_network(folder: Path, network: SpikingNetwork) -> None:
     from neurotrain_hw.interchange import write_nir
     from neurotrain_hw.networks.export import to_graph
 
-    arrays: dict[str, Any] = {}
-    for name, weights in network.layer_weights().items():
-        arrays |= {f"{name}/shadow": weights.shadow, f"{name}/effective": weights.effective}
-        if weights.integers is not None:
-            arrays |= {f"{name}/integers": weights.integers, f"{name}/scale": weights.scale}
-            arrays[f"{name}/bits"] = weights.bits
+    arrays: dict[str, Any] = network.arrays()
     with replacing(folder / WEIGHTS) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
     write_nir(folder / GRAPH, to_graph(network))

@@ -15,7 +15,7 @@ from neurotrain_hw.compare import RecordedSource, compare
 from neurotrain_hw.compiler.lower import lower
 from neurotrain_hw.data import Recordings
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
-from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning
+from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, read_nir
 from neurotrain_hw.program import Program
 from neurotrain_hw.reference import run_graph
 
@@ -236,3 +236,16 @@ def test_lava_beside_the_simulator(lava_python):
     pair = found.pair("chip", "lava")
     assert pair.exact and pair.samples == 3 and pair.first is None and pair.layers["l1"].spikes_a > 5
     assert pair.decisions == 0 and found.accuracy("lava") is not None
+
+
+def test_oxfords_neurons_spike_at_their_threshold_in_the_emulator_too(shared):
+    """lava-dl's trained network counts its membranes as the chip does, and so spikes where v >= threshold."""
+    folder = shared / "data/nir/lava_oxford_loihi"
+    graph = read_nir(folder / "oxford_lavadl.nir")
+    with np.load(folder / "oxford_io.npz", allow_pickle=False) as recorded:
+        x = Recordings(recorded["input_events_rounded"].T[None].astype(np.int32))
+    found = compare(graph, lower(graph, CHIP, steps=x.steps), CHIP, x, attribute=False)
+    assert found.emulator_differs == 0
+    for run in ("equations", "chip"):
+        last = found.pair("reference", run).layers["3"]
+        assert (last.spikes_a, last.differing) == (10178, 0)

@@ -1,13 +1,15 @@
 """Model files: what ships is well-formed, and each fault is named with file, key and what was expected."""
 
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from neurotrain_hw.errors import FormatError, UnknownNameError
-from neurotrain_hw.networks import load_model, model_names
+from neurotrain_hw.networks import LayerSpec, ModelSpec, Surrogate, load_model, model_names, parse_model
 
 GOOD = """
 summary = "two inputs, one neuron"
@@ -57,6 +59,25 @@ def test_unknown_name_offers_the_nearest() -> None:
         ("steps = 4", "steps = 4\ndt_s = 0", "dt_s", "above 0"),
         ("steps = 4", "steps = 4\nsurrogate = 3", "surrogate", "a table"),
         ("steps = 4", 'steps = 4\nsurrogate.kind = "tanh"', "surrogate.kind", "fast_sigmoid"),
+        ("neurons = 1", "neurons = 1\nstride = 2", "layers[0].stride", "kind 'conv'"),
+        ("neurons = 1", 'kind = "conv"\nchannels = 1\nkernel = 3', "layers[0].kind", "maps"),
+        ("neurons = 1", 'kind = "conv"\nneurons = 1', "layers[0].neurons", "no such key"),
+        ("neurons = 1", 'kind = "conv"\nkernel = 3', "layers[0].channels", "whole number"),
+        ("neurons = 1", 'neurons = 1\nneuron = "izhikevich"', "layers[0].neuron", "lapicque"),
+        ("neurons = 1", 'neurons = 1\nneuron = "synaptic"', "layers[0].alpha", "below 1"),
+        ("neurons = 1", "neurons = 1\nalpha = 0.5", "layers[0].alpha", "neuron 'synaptic'"),
+        ("neurons = 1", 'neurons = 1\nneuron = "alpha"\nalpha = 0.25', "layers[0].alpha", "above beta"),
+        ("neurons = 1", 'neurons = 1\nneuron = "adaptive"', "layers[0].adaptation", "above 0"),
+        ("neurons = 1", "neurons = 1\nadaptation_decay = 0.5", "layers[0].adaptation", "neuron 'adaptive'"),
+        ("neurons = 1", 'neurons = 1\nneuron = "integrator"\nreset = "zero"', "layers[0].reset", "'none'"),
+        ("neurons = 1", 'neurons = 1\nneuron = "lapicque"\nlearn_beta = true', "layers[0].learn_beta", "another kind"),
+        ("neurons = 1", "neurons = 1\nbias = 1", "layers[0].bias", "true or false"),
+        ("neurons = 1", "neurons = 1\ngain = 2", "layers[0].gain", "weight_standardised"),
+        ("neurons = 1", 'neurons = 1\nstate = "odin"', "layers[0].state", "loihi"),
+        ("neurons = 1", 'neurons = 1\nstate = "loihi"', "layers[0].weight_bits", "1..8"),
+        ("inputs = 2", "inputs = 2\ninput_shape = [2]", "inputs", "one of the two"),
+        ("inputs = 2", "input_shape = [2, 2]", "input_shape", "channels"),
+        ("inputs = 2", "input_shape = []", "input_shape", "whole numbers"),
         ('name = "out"', 'name = "input"', "layers[0].name", "a new name"),
         ('name = "out"', 'name = "a/b"', "layers[0].name", "letters"),
     ],
@@ -90,3 +111,52 @@ def test_reading_a_model_does_not_import_torch() -> None:
     code = "import sys, neurotrain_hw.networks as n; n.load_model('digits-fc'); print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("layer", "key"),
+    [
+        ({"kernel": 7}, "kernel"), ({"kernel": 3, "pool": 5}, "pool"), ({"kernel": 1, "input_pool": 7}, "input_pool"),
+        ({"kernel": 3, "recurrent": "all-to-all"}, "recurrent"),
+    ],
+)  # fmt: skip
+def test_layers_that_do_not_fit_their_input(layer: dict, key: str) -> None:
+    layers = [{"name": "a", "kind": "conv", "channels": 2, "beta": 0.5} | layer]
+    with pytest.raises(FormatError) as caught:
+        parse_model({"summary": "", "input_shape": [1, 6, 6], "steps": 1, "layers": layers}, name="", where="m")
+    assert caught.value.where == f"m: layers[0].{key}"
+
+
+def test_an_integrator_is_the_last_layer() -> None:
+    layers = [{"name": name, "neurons": 2, "beta": 1, "neuron": "integrator"} for name in "ab"]
+    with pytest.raises(FormatError, match=r"layers\[0\].neuron"):
+        parse_model({"summary": "", "inputs": 2, "steps": 1, "layers": layers}, name="", where="m")
+
+
+def test_documents_of_older_runs_stay_readable() -> None:
+    layer = {"name": "out", "neurons": 3, "beta": 0.5, "threshold": 1.0, "weight_bits": 8}
+    old = {"name": "x", "summary": "", "inputs": 4, "steps": 8, "dt_s": 1e-3, "dataset": "digits"}
+    spec = ModelSpec(**old, layers=(LayerSpec(**layer),))
+    assert (spec.input_shape, spec.shapes, spec.sizes) == ((4,), ((4,), (3,)), (4, 3))
+    document = json.loads(json.dumps(asdict(spec)))
+    layers = tuple(LayerSpec(**each) for each in document.pop("layers"))
+    assert ModelSpec(**document | {"layers": layers, "surrogate": Surrogate(**document["surrogate"])}) == spec
+
+
+def test_synapses_of_convolutions_and_pools_are_counted_unrolled() -> None:
+    """As a Jacobian has entries: by central differences through torch where all weights are 1."""
+    torch = pytest.importorskip("torch")
+    from neurotrain_hw.networks import SpikingNetwork
+
+    for layer in (
+        {"kernel": 3, "padding": 1, "stride": 2}, {"kernel": 2, "pool": 2, "input_pool": 2}, {"kernel": 3, "pool": 2},
+        {"kernel": 5, "padding": 2, "pool": 3, "stride": 1},
+    ):  # fmt: skip
+        layers = [{"name": "a", "kind": "conv", "channels": 2, "beta": 0.5} | layer]
+        spec = parse_model({"summary": "", "input_shape": [3, 9, 8], "steps": 1, "layers": layers}, name="", where="m")
+        network = SpikingNetwork(spec)
+        operator, weight = network.parts()[0].operator, torch.ones_like(network.weights()[0])
+        jacobian = torch.autograd.functional.jacobian(
+            lambda x, operator=operator, weight=weight: operator.current(x, weight), torch.ones(1, 3, 9, 8)
+        )
+        assert spec.layers[0].connections(spec.input_shape) == int((jacobian != 0).sum())
