@@ -85,7 +85,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings(rate_strength=0.05), BROADCAST),
     "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
-    "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
+    "eprop": Declaration(("eprop", "trainer"), EpropSettings(loss="membrane-ce", gain=1.0), (*TRACED, "adaptive")),
     "eprop-adaptive": Declaration(
         ("eprop", "trainer"),
         EpropSettings(feedback="adaptive", feedback_decay=1e-3),
@@ -132,10 +132,10 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
     "stsf": Declaration(
         ("stsf", "trainer"),
-        OnlineSettings(loss="spike-mse", rate_strength=0.1, rate_target=0.3),
+        OnlineSettings(loss="spike-mse", optimiser="sgd", learning_rate=1.0),
         layers=DENSE,
         losses=("spike-mse",),
-        unused=_PSI | _SCALE,
+        unused=_PSI,
     ),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
     "trace-propagation": Declaration(
