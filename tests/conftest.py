@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything imports NumPy or torch: two pytest workers on a small machine must not each start a thread per core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NEUROTRAIN_HW_OFFLINE", "1")  # no test waits for a network
 os.environ.setdefault("NEUROTRAIN_HW_LAVA_VENV", str(ROOT / ".lava-venv"))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -74,7 +76,7 @@ def read_recordings(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Recordings
     Shapes are compared with the sizes in the file, and with `limit_bytes`, before anything of that size is allocated;
     pickled objects are not read. Raises FormatError naming file, array and need.
     """
-    found = _arrays(path, ("x", "y"), limit_bytes)
+    found = read_arrays(path, ("x", "y"), limit_bytes)
     if "x" not in found:
         raise FormatError("it holds no array 'x'", where=str(path), need="x (samples, steps, *shape), and y (samples,)")
     x, y = _whole(found["x"], "x", str(path)), found.get("y")
@@ -87,7 +89,7 @@ def read_recordings(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Recordings
 
 def read_spikes(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, npt.NDArray[np.integer[Any]]]:
     """All arrays of an `.npz` file, each (samples, steps, *shape) whole numbers, as `read_recordings` reads them."""
-    found = {name: _whole(array, name, str(path)) for name, array in _arrays(path, None, limit_bytes).items()}
+    found = {name: _whole(array, name, str(path)) for name, array in read_arrays(path, None, limit_bytes).items()}
     for name, array in found.items():
         if array.ndim < 3:
             raise FormatError(
@@ -96,8 +98,11 @@ def read_spikes(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> dict[str, npt.
     return found
 
 
-def _arrays(path: Path, names: tuple[str, ...] | None, limit: int) -> dict[str, npt.NDArray[Any]]:
-    """Those of the names that are there, or all; together within the limit."""
+def read_arrays(path: Path, names: tuple[str, ...] | None, limit: int = LIMIT_BYTES) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of numbers of an `.npz` file: those of the names that are there, or all; together within the limit.
+
+    Raises FormatError as `read_recordings`.
+    """
     found: dict[str, npt.NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -119,7 +124,7 @@ def _arrays(path: Path, names: tuple[str, ...] | None, limit: int) -> dict[str, 
 def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.NDArray[Any]:
     held = archive.getinfo(f"{name}.npy").file_size
     with archive.open(f"{name}.npy") as member:
-        shape, fortran, kind = _header(member)
+        shape, fortran, kind = npy_header(member)
         need = kind.itemsize * math.prod(shape)
         if kind.kind not in "biuf" or len(shape) > _AXES_LIMIT:
             raise FormatError(f"array '{name}' holds {kind} of shape {shape}", where=where, need="plain numbers")
@@ -141,12 +146,18 @@ def _array(archive: zipfile.ZipFile, name: str, where: str, limit: int) -> npt.N
     return np.ascontiguousarray(array.T) if fortran else array
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis varies fastest, and type of an .npy file; ValueError where it has no such head."""
     version = np.lib.format.read_magic(member)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"an .npy member of version {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, kind = read(member)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of heads as Python 2 wrote them
+            shape, fortran, kind = read(member)
+    except (SyntaxError, tokenize.TokenError, RecursionError) as error:  # of a damaged head that is parsed
+        raise ValueError(f"an .npy member with a head that cannot be read: {error}") from None
     if any(size < 0 for size in shape):
         raise ValueError(f"an .npy member of shape {shape}")
     return shape, bool(fortran) and len(shape) > 1, kind

@@ -20,20 +20,22 @@ LabelArray = npt.NDArray[np.int64]
 class Samples:
     """N samples: `x` as the encoding takes it, `y` int64 (N,) class numbers from 0. Unpacks as `x, y`; read-only.
 
-    `x` of images is float32 (N, n) in 0..1, of `shape` (n,) or (C, H, W) with n = C H W; of event recordings it is what
-    their frames are kept in.
+    `x` of images is float32 (N, n) in 0..1, of `shape` (n,) or (C, H, W) with n = C H W. Of event recordings it is what
+    the frames of a whole part are kept in, on disk, and `rows` int64 (N,) says which of them these samples are.
     """
 
     x: npt.NDArray[Any]
     y: LabelArray
     shape: Shape = ()
     encoding: Encoding = field(default_factory=Rate)
+    rows: LabelArray | None = None
 
     def __post_init__(self) -> None:
         if not self.shape:
             object.__setattr__(self, "shape", tuple(self.x.shape[1:]))
-        for array in (self.x, self.y):
-            array.flags.writeable = False
+        for array in (self.x, self.y, self.rows):
+            if array is not None:
+                array.flags.writeable = False
 
     def __iter__(self) -> Iterator[npt.NDArray[np.generic]]:
         return iter((self.x, self.y))
@@ -43,7 +45,9 @@ class Samples:
 
     def first(self, count: int) -> Samples:
         """The first `count` samples."""
-        return replace(self, x=self.x[:count], y=self.y[:count])
+        if self.rows is None:
+            return replace(self, x=self.x[:count], y=self.y[:count])
+        return replace(self, y=self.y[:count], rows=self.rows[:count])
 
     def spikes(self, indices: npt.ArrayLike | slice, *, steps: int, seed: Seed) -> npt.NDArray[Any]:
         """The input of a network for some samples, (len(indices), steps, *shape of the split).
@@ -51,8 +55,9 @@ class Samples:
         uint8 spikes, or float32 values where the encoding is direct. Equal seeds give equal bits; recordings are the
         same whatever the seed. Raises ValueRangeError for other steps than recordings were binned to.
         """
-        chosen = self.x[indices if isinstance(indices, slice) else np.asarray(indices, np.int64)]
-        return self.encoding.encode(chosen, self.shape, steps=steps, seed=seed)
+        chosen = indices if isinstance(indices, slice) else np.asarray(indices, np.int64)
+        x = self.x[chosen if self.rows is None else self.rows[chosen]]
+        return self.encoding.encode(x, self.shape, steps=steps, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,12 +97,13 @@ class LayerSpec:
     def fan_in(self, shape: Shape) -> int:
         """Forward synapses per neuron, for an input of `shape`."""
         arriving = pooled(shape, self.input_pool)
-        return math.prod(arriving) if self.kind == "dense" else arriving[0] * self.kernel**2
+        return math.prod(arriving) if self.kind == "dense" else arriving[0] * self.kernel * self.kernel
 
     def connections(self, shape: Shape) -> int:
         """Forward synapses between neurons: convolutions and pools unrolled, padding left out."""
         if self.kind == "dense":
-            return self.neurons * math.prod(pooled(shape, self.input_pool)) * self.input_pool ** (2 * (len(shape) == 3))
+            squares = self.input_pool * self.input_pool if len(shape) == 3 else 1
+            return self.neurons * math.prod(pooled(shape, self.input_pool)) * squares
         reach = (self.pool - 1) * self.stride + self.kernel  # of a neuron, over as many places of the kernel
         sides = zip(pooled(shape, self.input_pool)[1:], self.after(shape)[1:], strict=True)
         taps = [
@@ -123,7 +124,7 @@ class LayerSpec:
     @property
     def recurrent_weights(self) -> int:
         """Number of synapses among the layer's own neurons."""
-        return {"none": 0, "one-to-one": self.neurons, "all-to-all": self.neurons**2}[self.recurrent]
+        return {"none": 0, "one-to-one": self.neurons, "all-to-all": self.neurons * self.neurons}[self.recurrent]
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class LayerTrace:
     def __init__(self, cell: Cell, way: Way, samples: int, gradient: ResetGradient) -> None:
         self.cell, self._map, self.reset_gradient = cell, way.operator, gradient
         self.full = way.weight.new_zeros(samples, cell.neurons, *way.operator.weight_shape)
-        self._own = torch.arange(cell.neurons)
+        self._own = torch.arange(cell.neurons, device=way.weight.device)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         through = torch.diag_embed(self.cell.through_time(now.before, now.psi_before, self.reset_gradient))

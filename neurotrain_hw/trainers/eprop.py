@@ -47,7 +47,7 @@ class Eprop(OnlineTrainer):
         if self._adaptive:
             # what moves a readout's weight moves the feedback of every neuron that it hears, through its pool
             moved = gradients[-len(self._readout.ways)]
-            seen = self._readout.way.back(torch.eye(len(moved), dtype=moved.dtype), moved, (None, None))
+            seen = self._readout.way.back(torch.eye(len(moved)).to(moved), moved, (None, None))
             self.parameters["feedback"].grad = seen.flatten(1).T.contiguous()
 
     def learn(self, batch: Batch) -> float:

@@ -39,7 +39,7 @@ class Disturbed(Online):
             before = self._doubles[k]
             # on a membrane that has decayed, noise is noise on the current
             calm = cell.step(before, pre)
-            noise = self._sigma * torch.randn(calm.v.shape, generator=self._generator, dtype=calm.v.dtype)
+            noise = self._sigma * torch.randn(calm.v.shape, generator=self._generator, dtype=calm.v.dtype).to(calm.v)
             v = calm.v + noise
             self._doubles[k] = State(v, (cell.distance(v, before.a) > 0).to(v.dtype), before.a)
             self._noisy[k] += noise.unsqueeze(2) * pre.unsqueeze(1)

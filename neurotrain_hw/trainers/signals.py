@@ -60,8 +60,9 @@ def random_feedback(
     """Fixed matrices (n, classes) per hidden layer, normal with standard deviation `scale`, None for 1 / sqrt(n)."""
     generator = torch.Generator().manual_seed(seed)
     return [
+        # drawn on the CPU, so that every device has the same
         (torch.randn(n, classes, generator=generator, dtype=torch.float64) * (n**-0.5 if scale is None else scale)).to(
-            like.dtype
+            like
         )
         for n in sizes
     ]

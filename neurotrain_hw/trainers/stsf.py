@@ -45,5 +45,5 @@ class Stsf(OnlineTrainer):
         weight = self.network.synapses[0].weight
         matrix = weight.new_zeros(n, classes)
         signs = 2 * torch.randint(0, 2, (n,), generator=generator) - 1
-        matrix[torch.arange(n), torch.randint(0, classes, (n,), generator=generator)] = signs.to(weight.dtype)
+        matrix[torch.arange(n), torch.randint(0, classes, (n,), generator=generator)] = signs.to(weight)
         return matrix

@@ -41,7 +41,7 @@ class Perturbed(Trainer):
             loss = self._loss(batch)
             draws = self._constants.draws if self._paired else 1
             for _ in range(draws):
-                noise = [torch.randn(w.shape, generator=generator, dtype=w.dtype) for w in rest]
+                noise = [torch.randn(w.shape, generator=generator, dtype=w.dtype).to(w) for w in rest]
                 higher = self._at(rest, noise, sigma, batch)
                 slope = (higher - self._at(rest, noise, -sigma, batch)) / 2 if self._paired else higher - loss
                 for one, direction in zip(total, noise, strict=True):

@@ -1,5 +1,6 @@
 """Trainers on networks of every kind of layer: the trainers' own neurons are those that the network runs."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -124,3 +125,40 @@ def test_every_rule_trains_what_it_declares_and_refuses_the_rest(rule: str) -> N
         assert all(bool(weight.isfinite().all()) for weight in net.parameters())
         trained += 1
     assert trained >= (4 if declared.layers != ("dense",) else 3)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in trainable_rules() if declaration(rule).words is None])
+def test_all_tensors_of_a_rule_are_where_the_network_is(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On torch's device `meta`, which has shapes and no values, in place of another device."""
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: 0.0)
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda tensor: 0.0)
+    net = network("dense").to("meta")
+    shown = batch(net)
+    shown = replace(shown, spikes=shown.spikes.to("meta"), labels=shown.labels.to("meta"))
+    trainer = make_trainer(rule, net, default_settings(rule), seed=0)
+    trainer.learn(shown)
+    found = list(tensors(vars(trainer)))
+    learner = trainer.start(shown) if hasattr(trainer, "start") else None
+    if learner is not None:
+        learner.advance(shown.spikes)
+        found += tensors(vars(learner))
+    assert len(found) >= 2
+    assert {tensor.device.type for tensor in found} == {"meta"}
+
+
+def tensors(thing: object, depth: int = 6) -> Iterator[torch.Tensor]:
+    """All tensors that a thing holds."""
+    if isinstance(thing, torch.Tensor):
+        yield thing
+        if thing.grad is not None:
+            yield thing.grad
+    elif isinstance(thing, dict):
+        for each in thing.values():
+            yield from tensors(each, depth)
+    elif isinstance(thing, list | tuple):
+        for each in thing:
+            yield from tensors(each, depth)
+    elif isinstance(thing, torch.nn.Module):
+        yield from tensors(list(thing.parameters()))
+    elif depth and hasattr(thing, "__dict__") and type(thing).__module__.startswith("neurotrain_hw"):
+        yield from tensors(vars(thing), depth - 1)
