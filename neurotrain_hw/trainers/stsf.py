@@ -2,9 +2,9 @@
 
     output: g_kj += (s_k - y*_k) * s_j        hidden: g_ji += (sum_k B_jk (s_k - y*_k)) * s_j * s_i
 
-B has one entry per hidden neuron, of random class and sign (about one is NeuroTrain's), of the size `feedback_scale`, by
-default 0.1: with larger ones, hidden neurons spike at every step or never before the outputs have learned. Reconstructed from the update
-in NeuroTrain's stsf_trainer.py as its study in words gives it, not from a paper.
+B has one entry per hidden neuron, of random class and sign (about one is NeuroTrain's), of size `feedback_scale`, by
+default 0.1: with larger ones, hidden neurons spike at every step or never before the outputs have learned.
+Reconstructed from the update in NeuroTrain's stsf_trainer.py as its study in words gives it, not from a paper.
 """
 
 from __future__ import annotations
