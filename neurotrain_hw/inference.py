@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurotrain_hw.chips import chip_names, load_chip
-from neurotrain_hw.data import EVALUATION_SEED, Samples, encode_rate, load_dataset, to_streams
+from neurotrain_hw.data import EVALUATION_SEED, Samples, load_dataset, to_streams
 from neurotrain_hw.data.recordings import Recordings
 from neurotrain_hw.energy import Energy, estimate, proxy
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
@@ -59,28 +59,43 @@ class Inference:
         }
 
 
-def load_samples(dataset: str, split: str, *, limit: int | None = None) -> Samples:
-    """One split of a dataset; UnknownNameError for a name that does not exist."""
+def load_samples(
+    dataset: str, split: str, *, limit: int | None = None, encoding: str | None = None, steps: int | None = None
+) -> Samples:
+    """One split of a dataset as `load_dataset` finds it; UnknownNameError for a name that does not exist."""
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
-    samples: Samples = getattr(load_dataset(dataset), split)
+    samples: Samples = getattr(load_dataset(dataset, encoding=encoding, steps=steps), split)
     return samples if limit is None else samples.first(limit)
+
+
+def shown_spikes(samples: Samples, *, steps: int, seed: int | None = None) -> npt.NDArray[np.uint8]:
+    """What a chip is shown of samples, uint8 (N, T, n), in the fixed encoding of all figures or with another seed.
+
+    Raises UnsupportedError for the encoding that gives values.
+    """
+    found = samples.spikes(slice(None), steps=steps, seed=EVALUATION_SEED if seed is None else seed)
+    if found.dtype != np.uint8:
+        raise UnsupportedError(
+            f"the encoding '{samples.encoding.name}' gives values, not spikes", where="input of a chip",
+            remedy="Let the first layer make spikes of them in software, or choose another encoding.",
+        )  # fmt: skip
+    return found.reshape(len(samples), steps, -1)
 
 
 def infer(
     program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1
 ) -> Inference:
-    """Run every sample, rate-coded with `seed`, and read the class off the output.
+    """Run every sample, encoded with `seed`, and read the class off the output.
 
     Raises UnsupportedError for a program without timing (it was not compiled from a layered network) and
     ValueRangeError where the samples do not fit its input.
     """
     source, timing = _input_of(program), program.sample_timing
-    if samples.x.shape[1] != source.n:
-        raise ValueRangeError(
-            f"samples have {samples.x.shape[1]} values", where=f"input '{source.name}'", need=source.n
-        )
-    coded = encode_rate(samples.x, steps=timing.sample_steps, seed=EVALUATION_SEED if seed is None else seed)
+    inputs = math.prod(samples.encoding.shape(samples.shape))
+    if inputs != source.n:
+        raise ValueRangeError(f"samples have {inputs} values", where=f"input '{source.name}'", need=source.n)
+    coded = shown_spikes(samples, steps=timing.sample_steps, seed=seed)
     return infer_streams(program, to_streams(coded), samples.y, engine=engine, threads=threads)
 
 

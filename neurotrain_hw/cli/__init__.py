@@ -10,6 +10,7 @@ from neurotrain_hw.cli import (
     audit,
     compare,
     compile,
+    datasets,
     demo,
     doctor,
     export,
@@ -65,5 +66,11 @@ for _verb in (
     doctor.doctor,
 ):
     app.command(_verb.__name__.rstrip("_"))(_verb)
-for _name, _group in (("targets", targets.app), ("models", models.app), ("rules", rules.app), ("lava", lava.app)):
+for _name, _group in (
+    ("targets", targets.app),
+    ("models", models.app),
+    ("rules", rules.app),
+    ("datasets", datasets.app),
+    ("lava", lava.app),
+):
     app.add_typer(_group, name=_name)

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 
 def compare(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file, or a run folder.")],
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     inputs: Annotated[
         Path | None, typer.Option("--inputs", "-i", help="Recordings: .npz with x (samples, steps, ...) and labels y.")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="Without --inputs, the dataset to show: digits or mnist.")] = "digits",
+    dataset: Annotated[
+        str, typer.Option(help="Without --inputs, the dataset to show: a name of `datasets list`, or an .npz file.")
+    ] = "digits",
+    encoding: Annotated[
+        str | None, typer.Option(help="How it was trained to see the dataset. [default: rate; of events: binary]")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the rate code of a dataset.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of a random encoding.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Only the first so many samples.")] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", "-s", min=1, help="Steps of a sample; of recordings, all by default.")
@@ -74,7 +79,7 @@ def compare(
 
         neurotrain-hw compare braille.nir -t loihi2 --inputs braille.npz --dialect snntorch
 
-        neurotrain-hw compare runs/digits-fc-bptt-seed0/model.nir -t loihi2 --steps 32 --run runs/digits-fc-bptt-seed0
+        neurotrain-hw compare runs/digits-fc-bptt-seed0 -t loihi2 --steps 32 --run runs/digits-fc-bptt-seed0
     """
     with output.user_errors(as_json):
         from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
@@ -83,12 +88,12 @@ def compare(
             raise UnknownNameError("engine", engine, ("chip", "lava"))
         if run is not None and recorded is not None:
             raise ValueRangeError("two sources", where="--run, --recorded", need="one of them")
-        if not file.is_file():
-            raise FormatError("there is no such file", where=str(file), need="a NIR file")
+        if not file.exists():
+            raise FormatError("there is no such file", where=str(file), need="a NIR file, or the folder of a run")
         from neurotrain_hw.interchange import read_nir
 
         graph = read_nir(file, dialect=dialect, dt_s=dt, reset=reset, time_unit=time_unit)
-        shown = _recordings(inputs, dataset, split, seed, samples, steps)
+        shown = _recordings(inputs, dataset, encoding, split, seed, samples, steps)
         if tolerance is not None and shown.y is None:
             raise ValueRangeError(
                 "no labels to measure accuracy with", where="--tolerance", need="an array y of labels"
@@ -133,9 +138,15 @@ def compare(
 
 
 def _recordings(
-    inputs: Path | None, dataset: str, split: str, seed: int | None, samples: int | None, steps: int | None
+    inputs: Path | None,
+    dataset: str,
+    encoding: str | None,
+    split: str,
+    seed: int | None,
+    samples: int | None,
+    steps: int | None,
 ) -> Recordings:
-    from neurotrain_hw.data import EVALUATION_SEED, Recordings, encode_rate, read_recordings
+    from neurotrain_hw.data import Recordings, read_recordings
     from neurotrain_hw.errors import ValueRangeError
 
     if inputs is not None:
@@ -147,10 +158,10 @@ def _recordings(
         return shown if steps is None else Recordings(shown.x[:, :steps], shown.y)
     if steps is None:
         raise ValueRangeError("no number of steps", where="--steps", need="steps of a sample, for a dataset")
-    from neurotrain_hw.inference import load_samples
+    from neurotrain_hw.inference import load_samples, shown_spikes
 
-    chosen = load_samples(dataset, split, limit=samples)
-    return Recordings(encode_rate(chosen.x, steps=steps, seed=EVALUATION_SEED if seed is None else seed), chosen.y)
+    chosen = load_samples(dataset, split, limit=samples, encoding=encoding, steps=steps)
+    return Recordings(shown_spikes(chosen, steps=steps, seed=seed), chosen.y)
 
 
 def _input_bits(shown: Recordings) -> int:

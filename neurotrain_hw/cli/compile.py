@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def compile_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The network: a NIR file, or a .net of lava-dl.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The network: a NIR file, a run folder, or a .net of lava-dl.")
+    ],
     target: Annotated[str, typer.Option("--target", "-t", help="Name of a chip (see `targets list`) or a chip file.")],
     steps: Annotated[int, typer.Option("--steps", "-s", help="Time steps of one sample.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The program to write, FILE.nhw.")],

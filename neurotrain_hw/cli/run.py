@@ -23,11 +23,16 @@ def run(
             help="Recordings to show it, FILE.npz: x (samples, steps, ...) and labels y, where there are any.",
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help="The dataset to show it: digits or mnist.")] = "digits",
+    dataset: Annotated[
+        str, typer.Option(help="The dataset to show it: a name of `datasets list`, or an .npz file.")
+    ] = "digits",
+    encoding: Annotated[
+        str | None, typer.Option(help="How it was trained to see the dataset. [default: rate; of events: binary]")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     samples: Annotated[int | None, typer.Option(min=1, help="Only the first so many samples.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the rate code; by default the one of all figures.")
+        int | None, typer.Option(min=0, help="Seed of a random encoding; by default the one of all figures.")
     ] = None,
     engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
     threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
@@ -61,7 +66,8 @@ def run(
             start = time.perf_counter()
             result = infer_recordings(loaded, recordings, engine=engine, threads=threads)
         else:
-            chosen = load_samples(dataset, split, limit=samples)
+            steps = loaded.sample_timing.sample_steps
+            chosen = load_samples(dataset, split, limit=samples, encoding=encoding, steps=steps)
             start = time.perf_counter()
             result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
         seconds = time.perf_counter() - start

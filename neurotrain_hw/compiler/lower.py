@@ -135,7 +135,8 @@ def _own_exponent(layer: IdealLayer, first: IdealSynapses) -> int | None:
     """The exponent with which the chip counts its membrane in the source's steps; None where the source has none."""
     if layer.unit is None or first.quantisation is None:
         return None
-    grid = 1 << (9 - first.quantisation.bits)  # mixed weights of 8 bits are even
+    # mixed weights of 8 bits are even; kernels are taken as they are
+    grid = 1 if first.conv is not None and not first.delay else 1 << (9 - first.quantisation.bits)
     exp = math.log2(float(first.quantisation.scales(1)[0]) / (layer.unit * grid * WEIGHT_ONE))
     return int(exp) if exp == int(exp) else None
 

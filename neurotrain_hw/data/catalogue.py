@@ -21,8 +21,8 @@ class Archive:
 class Facts:
     """A dataset: samples of the official parts, `shape` of one step, classes, and how training and test part.
 
-    `megabytes` to download, rounded; `checksums`: where the MD5 sums were published; `steps`: bins of a recording where
-    the caller names none (0: images).
+    `megabytes` to download, rounded (None: unknown); `checksums`: where the MD5 sums were published; `steps`: bins of a
+    recording where the caller names none (0: images).
     """
 
     name: str
@@ -33,7 +33,7 @@ class Facts:
     split: str
     source: str
     licence: str
-    megabytes: int
+    megabytes: int | None
     checksums: str
     archives: tuple[Archive, ...] = ()
     folders: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ _ALL = (
     ),
     Facts(
         "fashion-mnist", "Fashion-MNIST", "60,000 / 10,000", (1, 28, 28), 10, f"official; {_OWN_SHARE}",
-        _FASHION, "MIT", 31, _TORCHVISION,
+        _FASHION, "MIT", 30, _TORCHVISION,
         _idx(_FASHION, (
             "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
             "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310",
@@ -110,7 +110,7 @@ _ALL = (
     ),
     Facts(
         "nmnist", "N-MNIST", "60,000 / 10,000", (2, 34, 34), 10, f"official; {_OWN_SHARE}",
-        "https://www.garrickorchard.com/datasets/n-mnist", "CC BY-SA 4.0", 1180, _TONIC,
+        "https://www.garrickorchard.com/datasets/n-mnist", "CC BY-SA 4.0", None, _TONIC,
         (Archive("train.zip", f"{_MENDELEY}/39c25547-014b-4137-a934-9d29fa53c7a0/file_downloaded",
                  "20959b8e626244a1b502305a9e6e2031", "Train"),
          Archive("test.zip", f"{_MENDELEY}/05a4d654-7e03-4c15-bdfa-9bb2bcbea494/file_downloaded",
@@ -119,7 +119,7 @@ _ALL = (
     Facts(
         "dvsgesture", "DVS128 Gesture, as tonic cut and published it", "1,077 / 264", (2, 128, 128), 11,
         f"official, by persons (1 to 23 and 24 to 29); {_OWN_SHARE}, of the same persons",
-        "https://research.ibm.com/interactive/dvsgesture", "CC BY 4.0", 2600, _TONIC,
+        "https://research.ibm.com/interactive/dvsgesture", "CC BY 4.0", None, _TONIC,
         (Archive("ibmGestureTrain.tar.gz", f"{_FIGSHARE}/38022171", "3a8f0d4120a166bac7591f77409cb105",
                  "ibmGestureTrain"),
          Archive("ibmGestureTest.tar.gz", f"{_FIGSHARE}/38020584", "56070e45dadaa85fff82e0fbfbc06de5",
@@ -128,7 +128,7 @@ _ALL = (
     Facts(
         "cifar10dvs", "CIFAR10-DVS", "10,000", (2, 128, 128), 10,
         f"none is official: a tenth of each class tests, drawn with seed 0; {_OWN_SHARE}",
-        "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671", "CC BY 4.0", 7900, "SpikingJelly's sources",
+        "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671", "CC BY 4.0", None, "SpikingJelly's sources",
         tuple(Archive(f"{label}.zip", f"{_FIGSHARE}/{number}", md5, label)
               for label, (number, md5) in zip(CIFAR_CLASSES, _DVS_SUMS, strict=True)), ("CIFAR10DVS",), 10,
     ),
@@ -136,14 +136,14 @@ _ALL = (
         "shd", "Spiking Heidelberg Digits", "8,156 / 2,264", (700,), 20,
         f"official; two of the twelve speakers are in the test part alone; {_OWN_SHARE}, of the other speakers, so "
         "it is easier than the test",
-        _ZENKE, "CC BY 4.0", 170, _TONIC,
+        _ZENKE, "CC BY 4.0", None, _TONIC,
         (Archive("shd_train.h5.zip", f"{_ZENKE}/shd_train.h5.zip", "f3252aeb598ac776c1b526422d90eecb", "shd_train.h5"),
          Archive("shd_test.h5.zip", f"{_ZENKE}/shd_test.h5.zip", "1503a5064faa34311c398fb0a1ed0a6f", "shd_test.h5")),
         ("SHD",), 100,
     ),
     Facts(
         "ssc", "Spiking Speech Commands", "75,466 / 9,981 / 20,382", (700,), 35,
-        "official, with its own validation part", _ZENKE, "CC BY 4.0", 1800, _TONIC,
+        "official, with its own validation part", _ZENKE, "CC BY 4.0", None, _TONIC,
         tuple(Archive(f"ssc_{part}.h5.zip", f"{_ZENKE}/ssc_{part}.h5.zip", md5, f"ssc_{part}.h5") for part, md5 in (
             ("train", "d102be95e7144fcc0553d1f45ba94170"), ("valid", "b4eee3516a4a90dd0c71a6ac23a8ae43"),
             ("test", "a35ff1e9cffdd02a20eb850c17c37748"))), ("SSC",), 100,

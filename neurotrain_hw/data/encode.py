@@ -19,7 +19,7 @@ EVALUATION_SEED = 1_000_003
 """Seed of the one fixed encoding in which validation and test sets are always shown."""
 
 
-def encode_rate(x: npt.ArrayLike, *, steps: int, seed: int | Sequence[int]) -> SpikeArray:
+def encode_rate(x: npt.ArrayLike, *, steps: int, seed: int | Sequence[int] | np.random.Generator) -> SpikeArray:
     """Rate code: at each step a spike with probability x, independently; uint8 (N, T, n) from x (N, n) in 0..1.
 
     Samples draw from one generator in order, so the first k samples of a set are encoded alike whatever the set's

@@ -14,7 +14,7 @@ from neurotrain_hw.data.codes import check_values, encode_delta, encode_latency,
 from neurotrain_hw.data.encode import encode_rate, encode_regular
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 
-Seed = int | Sequence[int]
+Seed = int | Sequence[int] | np.random.Generator
 Shape = tuple[int, ...]
 
 

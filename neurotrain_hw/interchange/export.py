@@ -9,10 +9,9 @@ import numpy as np
 from neurotrain_hw.errors import DataUnavailableError, UnknownNameError
 from neurotrain_hw.interchange.graph import Graph
 from neurotrain_hw.interchange.meaning import NodeMeaning
-from neurotrain_hw.interchange.nir_file import read_nir, write_nir
+from neurotrain_hw.interchange.nir_file import MODEL_FILE, read_nir, write_nir
 
 FORMATS = ("nir",)
-MODEL_FILE = "model.nir"
 _RARE = ("drive", "threshold", "decided", "floor", "delay_steps")  # told only where they are not the default
 
 

@@ -43,6 +43,9 @@ def write_nir(path: str | Path, graph: Graph) -> None:
             raise FormatError("nir reads back another graph than was written", where=str(path))
 
 
+MODEL_FILE = "model.nir"
+
+
 def read_nir(
     path: str | Path,
     *,
@@ -54,6 +57,7 @@ def read_nir(
 ) -> Graph:
     """Read a NIR file, which need not be trusted; subgraphs are flattened, times become seconds.
 
+    A folder stands for the `model.nir` in it, as training leaves one.
     The meaning comes from our metadata where the file has them and they fit it; else from `dialect` (see
     docs/reference/nir-primitives-and-dialects.md; some need the step `dt_s` in seconds), or from a dialect that the
     file shows. `reset` says how neurons reset where NIR does not and the dialect's default is wrong. `time_unit`: what
@@ -63,6 +67,8 @@ def read_nir(
     how it is meant, DataUnavailableError where there is no file.
     """
     path = Path(path)
+    if path.is_dir():
+        path = path / MODEL_FILE
     if dialect is not None:
         check_name(dialect)
     if reset is not None and reset not in get_args(Reset):

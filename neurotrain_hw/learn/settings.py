@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args
 
 from neurotrain_hw.chips import Chip, load_chip
-from neurotrain_hw.data import Splits, dataset_names
+from neurotrain_hw.data import Splits
 from neurotrain_hw.errors import UnknownNameError, ValueRangeError
 from neurotrain_hw.learn.tuned import CONTROLS, network_constants
 from neurotrain_hw.memory import parse_size, with_budget
@@ -48,8 +48,8 @@ class LearnSettings:
     anyway: bool = False
 
     def __post_init__(self) -> None:
-        if self.dataset not in dataset_names():
-            raise UnknownNameError("dataset", self.dataset, dataset_names())
+        if self.dataset not in HIDDEN:
+            raise UnknownNameError("dataset to learn on a chip", self.dataset, HIDDEN)
         for name in ("hidden", "seeds", "epochs", "patience"):
             value = getattr(self, name)
             if value is not None and value < 1:

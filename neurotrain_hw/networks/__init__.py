@@ -13,14 +13,22 @@ from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
 if TYPE_CHECKING:
     from neurotrain_hw.networks.export import to_graph
-    from neurotrain_hw.networks.network import LayerWeights, SpikingNetwork, build
+    from neurotrain_hw.networks.module_network import from_module
+    from neurotrain_hw.networks.network import LayerParts, LayerWeights, SpikingNetwork, build
 
 __all__ = [
-    "LayerSpec", "LayerWeights", "ModelSpec", "SpikingNetwork", "Surrogate",
-    "build", "load_model", "model_names", "parse_model", "to_graph",
+    "LayerParts", "LayerSpec", "LayerWeights", "ModelSpec", "SpikingNetwork", "Surrogate",
+    "build", "from_module", "load_model", "model_names", "parse_model", "to_graph",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
-    {"LayerWeights": "network", "SpikingNetwork": "network", "build": "network", "to_graph": "export"},
+    {
+        "LayerParts": "network",
+        "LayerWeights": "network",
+        "SpikingNetwork": "network",
+        "build": "network",
+        "from_module": "module_network",
+        "to_graph": "export",
+    },
 )

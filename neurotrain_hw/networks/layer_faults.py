@@ -80,9 +80,14 @@ def _state(layer: LayerSpec) -> Iterator[Fault]:
         yield "reset", f"'{layer.reset}' in the chip's number format", "'zero'"
     if layer.weight_bits is None or layer.weight_bits > 8:
         yield "weight_bits", "the chip's weights are integers of at most 8 bits", "1..8"
-    for key in ("learn_beta", "learn_threshold"):
+    for key in ("learn_beta", "learn_threshold", "bias"):
         if getattr(layer, key):
-            yield key, "not with the chip's number format", "false"
+            yield key, "not in the chip's number format", "false"
+    for key in ("input_pool", "pool"):
+        if getattr(layer, key) > 1:
+            yield key, "a pool multiplies out with the weights, which then have more bits", "1, or a stride"
+    if layer.recurrent != "none" and not (layer.power_of_two and layer.weight_scale == "tensor"):
+        yield "recurrent", "two scales share a membrane, where they must be powers of two apart", "power_of_two = true"
 
 
 def _fit(layer: LayerSpec, shape: Shape) -> Iterator[Fault]:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurotrain_hw.networks.chip_state import ChipState, chip_state
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Shape
-from neurotrain_hw.networks.weights import LayerWeights, draw, effective, exported, loop_of, synapses_of
+from neurotrain_hw.networks.weights import LayerWeights, computed, draw, effective, exported, loop_of, synapses_of
 
 __all__ = ["LayerParts", "LayerWeights", "SpikingNetwork", "build"]
 
@@ -24,6 +25,7 @@ class LayerParts:
 
     `operator` computes currents from spikes and `weight`; `recurrent` is (n, n) for all-to-all, (n,) for one-to-one;
     `bias` (n,) or (channels,). `beta` and `threshold`: (n,) or (channels, 1, 1); an integrator's threshold is None.
+    `chip`: the number format of membrane and current, where the layer has one; `beta` and `threshold` are then its.
     """
 
     spec: LayerSpec
@@ -33,6 +35,7 @@ class LayerParts:
     bias: torch.Tensor | None
     beta: torch.Tensor
     threshold: torch.Tensor | None
+    chip: ChipState | None = None
 
 
 class SpikingNetwork(nn.Module):
@@ -139,20 +142,33 @@ class SpikingNetwork(nn.Module):
         recurrent = None
         if layer.recurrent != "none":
             recurrent = effective(self.loops[position], layer, recurrent=True)
-        threshold = neurons.threshold if layer.spikes else None
-        if layer.neuron == "lapicque":  # snnTorch's has R and C instead
+        bias, chip = synapses.bias if layer.bias else None, None
+        threshold = getattr(neurons, "threshold", None)  # an integrator has none
+        if layer.state is not None:
+            chip = self._chip(position)
+            after = self._operators[position].out_shape
+            size = after if len(after) == 1 else (after[0], 1, 1)
+            beta, threshold = weight.new_full(size, chip.beta), chip.threshold.expand(size)
+        elif layer.neuron == "lapicque":  # snnTorch's has R and C instead
             beta = (1 - 1 / (neurons.R * neurons.C)).expand_as(neurons.threshold)
         else:
             beta = neurons.beta.clamp(0, 1)
-        return LayerParts(
-            layer, self._operators[position], weight, recurrent, synapses.bias if layer.bias else None, beta, threshold
-        )
+        return LayerParts(layer, self._operators[position], weight, recurrent, bias, beta, threshold, chip)
+
+    def _chip(self, position: int) -> ChipState:
+        layer = self.spec.layers[position]
+        found = [computed(self.synapses[position], layer)]
+        if layer.recurrent != "none":
+            found.append(computed(self.loops[position], layer, recurrent=True))
+        return chip_state(layer, found)
 
     def _layer(self, position: int, parts: LayerParts, spikes: torch.Tensor) -> torch.Tensor:
         """What a layer sends in every step."""
         steps, samples = spikes.shape[:2]
         arriving = spikes.flatten(0, 1).to(parts.weight.dtype)
         currents = parts.operator.current(arriving, parts.weight, parts.bias).unflatten(0, (steps, samples))
+        if parts.chip is not None:
+            self.neurons[position].chip = parts.chip
         state, sent, out = rest(parts.spec, currents[0]), torch.zeros_like(currents[0]), []
         for current in currents:
             if parts.recurrent is not None:

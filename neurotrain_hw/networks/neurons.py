@@ -13,6 +13,7 @@ import torch
 from snntorch import surrogate as surrogates
 from torch import nn
 
+from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.spec import LayerSpec, Reset, Shape, Surrogate
 
 # how many tensors a neuron carries from step to step
@@ -25,6 +26,8 @@ def neurons_of(layer: LayerSpec, shape: Shape, surrogate: Surrogate) -> nn.Modul
     # one value per neuron, because NIR's parameters have the layer's shape; per channel where that is what is learned
     size = shape if len(shape) == 1 else (shape[0], 1, 1)
     beta, threshold = torch.full(size, layer.beta), torch.full(size, layer.threshold)
+    if layer.state is not None:
+        return ChipNeurons(layer, spike_function(surrogate))
     if layer.neuron == "integrator":
         return Integrator(beta, learn_beta=layer.learn_beta)
     spike = spike_function(surrogate)
@@ -54,7 +57,7 @@ def neurons_of(layer: LayerSpec, shape: Shape, surrogate: Surrogate) -> nn.Modul
 
 def rest(layer: LayerSpec, current: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The state of neurons that have had no input, for currents (N, *shape)."""
-    return tuple(torch.zeros_like(current) for _ in range(STATES[layer.neuron]))
+    return tuple(torch.zeros_like(current) for _ in range(STATES[layer.neuron] + (layer.state is not None)))
 
 
 def spike_function(surrogate: Surrogate) -> SpikeFunction:
@@ -128,6 +131,26 @@ class Integrator(nn.Module):
     def forward(self, current: torch.Tensor, membrane: torch.Tensor) -> tuple[torch.Tensor, ...]:
         membrane = self.beta.clamp(0, 1) * membrane + current
         return membrane, membrane
+
+
+class ChipNeurons(nn.Module):
+    """LIF neurons in the number format of a chip, with or without a synaptic current; `chip` is set for the weights of
+    the moment. The state is (spikes, membrane), or (spikes, current, membrane).
+    """
+
+    def __init__(self, layer: LayerSpec, spike: SpikeFunction) -> None:
+        super().__init__()
+        self.current = layer.neuron == "synaptic"
+        self.spike_grad = spike
+        self.chip: ChipState
+
+    def forward(self, arriving: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        chip, fired, membrane = self.chip, state[0].detach(), state[-1]
+        kept = chip.decayed_current(state[1]) if self.current else torch.zeros_like(arriving)
+        current = chip.current(kept, arriving)
+        membrane = chip.membrane(chip.decayed(membrane) * (1 - fired), current)
+        fired = self.spike_grad(membrane - chip.threshold)
+        return (fired, fired, current, membrane) if self.current else (fired, fired, membrane)
 
 
 def hold(module: nn.Module, name: str, value: torch.Tensor, *, learned: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import nir
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.layer_faults import pooled
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.networks.spec import LayerSpec, Shape
@@ -35,6 +37,9 @@ def spec_graph(network: SpikingNetwork, dt_s: float) -> Graph:
     graph.add("input", nir.Input({"input": np.array(spec.input_shape)}))
     for position, (layer, shape) in enumerate(zip(spec.layers, spec.shapes, strict=False)):
         found, arriving, after = weights[layer.name], pooled(shape, layer.input_pool), layer.after(shape)
+        chip = network.parts()[position].chip
+        if chip is not None:
+            found = _in_chip_steps(found, chip)
         if layer.input_pool > 1:
             graph.add(f"{layer.name}_arriving", _pool(layer, layer.input_pool, shape, arriving))
         if layer.kind == "dense" and len(arriving) > 1:
@@ -45,13 +50,16 @@ def spec_graph(network: SpikingNetwork, dt_s: float) -> Graph:
         graph.add(f"{layer.name}_weights", node, NodeMeaning(quantisation=_quantisation(found)), more)
         if layer.pool > 1:
             graph.add(f"{layer.name}_pool", _pool(layer, layer.pool, maps, after))
-        _neurons(graph, layer, network, position, after)
+        if chip is None:
+            _neurons(graph, layer, network, position, after)
+        else:
+            graph.add(layer.name, *_chip_neurons(layer, chip, after, dt_s))
         if found.recurrent is not None:
             _loop(graph, layer, found.recurrent, after)
     graph.add("output", nir.Output({"output": np.array(spec.shapes[-1])}))
-    return Graph(
-        nir.NIRGraph(graph.nodes, graph.edges, type_check=False), Meaning(dt_s, graph.meanings), tuple(graph.notes)
-    )
+    exact = any(layer.state is not None for layer in spec.layers)
+    meaning = Meaning(dt_s, graph.meanings, "float64" if exact else "float32")
+    return Graph(nir.NIRGraph(graph.nodes, graph.edges, type_check=False), meaning, tuple(graph.notes))
 
 
 @dataclass
@@ -139,6 +147,35 @@ def _node(
         tau_syn = np.full(zeros.shape, dt_s / (1 - layer.alpha))
         return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, r=r, v_leak=zeros, w_in=tau_syn / dt_s, **ends)
     return nir.LIF(tau=tau, r=r, v_leak=zeros, **ends) if layer.spikes else nir.LI(tau=tau, r=r, v_leak=zeros)
+
+
+def _in_chip_steps(weights: LayerWeights, chip: ChipState) -> LayerWeights:
+    """The same integers with scales that are powers of two, so that one step of the membrane counts 2^-12."""
+    scale = chip.grid * 2.0 ** (chip.exp - 6)
+    recurrent = weights.recurrent
+    if recurrent is not None and recurrent.scale is not None and weights.scale is not None:
+        octave = round(math.log2(float(recurrent.scale) / float(weights.scale)))  # type: ignore[arg-type]
+        recurrent = _rescaled(recurrent, scale * 2.0**octave)
+    return replace(_rescaled(weights, scale), recurrent=recurrent)
+
+
+def _rescaled(weights: LayerWeights, scale: float) -> LayerWeights:
+    if weights.integers is None:
+        return weights
+    return replace(weights, effective=(weights.integers * scale).astype(np.float32), scale=scale)
+
+
+def _chip_neurons(layer: LayerSpec, chip: ChipState, shape: Shape, dt_s: float) -> tuple[nir.NIRNode, NodeMeaning]:
+    """Neurons that count their membrane in steps of 2^-12, as the chip does: decays and threshold are multiples."""
+    zeros, ones = np.zeros(shape), np.ones(shape)
+    tau = dt_s / (1 - chip.beta) * ones
+    vth = np.broadcast_to(chip.vth.cpu().numpy(), shape) / 64.0
+    ends = {"r": tau / dt_s, "v_leak": zeros, "v_threshold": vth, "v_reset": zeros}
+    meaning = NodeMeaning(reset="zero", integration="truncated", drive="unit")
+    if layer.neuron != "synaptic":
+        return nir.LIF(tau=tau, **ends), meaning
+    tau_syn = dt_s / (1 - chip.alpha) * ones
+    return nir.CubaLIF(tau_syn=tau_syn, tau_mem=tau, w_in=tau_syn / dt_s, **ends), meaning
 
 
 def _loop(graph: _Chain, layer: LayerSpec, found: LayerWeights, shape: Shape) -> None:

@@ -96,7 +96,7 @@ def draw(module: nn.Module, layer: LayerSpec, generator: torch.Generator, *, rec
 
 def effective(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> torch.Tensor:
     """Weights as the network computes with them, with the gradient path to the shadow."""
-    found = _computed(module, layer, recurrent)
+    found = computed(module, layer, recurrent=recurrent)
     weight: torch.Tensor = found.value if hasattr(found, "value") else found
     return weight
 
@@ -104,7 +104,7 @@ def effective(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -
 def exported(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> LayerWeights:
     """Weights as arrays on the CPU, quantised ones with their integers and scale."""
     with torch.no_grad():
-        shadow, found = _floats(module.weight), _computed(module, layer, recurrent)
+        shadow, found = _floats(module.weight), computed(module, layer, recurrent=recurrent)
     if not hasattr(found, "bit_width"):
         return LayerWeights(shadow, _floats(found).copy())
     integers = found.int(float_datatype=True).cpu().numpy().astype(np.int32)
@@ -120,7 +120,7 @@ def standardised(weight: torch.Tensor, gain: float) -> torch.Tensor:
     return (gain * (flat - mean) / torch.sqrt(variance * flat.shape[1] + _EPS)).view_as(weight)
 
 
-def _computed(module: nn.Module, layer: LayerSpec, recurrent: bool) -> Any:
+def computed(module: nn.Module, layer: LayerSpec, *, recurrent: bool = False) -> Any:
     """Brevitas's quantised tensor, or a plain one."""
     weight = module.weight
     if layer.weight_standardised and not recurrent:

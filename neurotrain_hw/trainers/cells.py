@@ -17,15 +17,17 @@ What of the reset has a derivative (`ResetGradient`): `constant`, nothing, what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
 from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
+from neurotrain_hw.trainers import in_time
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
 from neurotrain_hw.trainers.psi import PseudoDerivative
 
@@ -68,8 +70,8 @@ class Cell:
 
     `recurrent` (n, n), (n,) from each neuron to itself, or None; `bias` (n,) or (channels,), or None. `strength` and
     `rho`: growth of the threshold per spike, and the share of it that is left a step later. `alpha`: decay of a
-    synaptic current, None for none; `double`: alpha neurons. `rounded`: what the number format of a chip leaves of a
-    decayed membrane or current, with a derivative of 1. `learned`: decay or threshold are parameters.
+    synaptic current, None for none; `double`: alpha neurons. `chip`: the number format of membrane and current, with
+    the derivatives of floats. `learned`: decay or threshold are parameters.
     """
 
     weight: torch.Tensor
@@ -84,7 +86,7 @@ class Cell:
     bias: torch.Tensor | None = None
     alpha: float | torch.Tensor | None = None
     double: bool = False
-    rounded: Callable[[torch.Tensor], torch.Tensor] | None = None
+    chip: ChipState | None = None
     learned: bool = False
 
     @cached_property
@@ -155,10 +157,10 @@ class Cell:
     ) -> tuple[torch.Tensor, Currents]:
         """Membranes and currents after `arriving`, for autograd; `gradient` as above."""
         if self.alpha is None:
-            return self._kept(v, fired, gradient) + arriving, currents
-        first = self._round(self.alpha * currents[0]) + arriving
+            return self._driven(self._kept(v, fired, gradient), self._current(None, arriving)), currents
+        first = self._current(currents[0], arriving)
         if not self.double:
-            return self._kept(v, fired, gradient) + first, (first,)
+            return self._driven(self._kept(v, fired, gradient), first), (first,)
         second = self.beta * currents[1] + arriving
         if self.reset == "zero":
             # as snnTorch's, which clears all a step after the spike, and loses what arrives in it
@@ -183,15 +185,22 @@ class Cell:
     def _kept(self, v: torch.Tensor, fired: torch.Tensor, gradient: ResetGradient) -> torch.Tensor:
         """What decay and reset leave of the membranes."""
         fired = fired if gradient == "full" else fired.detach()
-        decayed = self._round(self.beta * v)
+        decayed = self.beta * v if self.chip is None else self.chip.decayed(v)
         if self.reset == "none":
             return decayed
         if self.reset == "subtract":
             return decayed - self.threshold * fired
         return decayed - (decayed * fired).detach() if gradient == "constant" else decayed * (1 - fired)
 
-    def _round(self, decayed: torch.Tensor) -> torch.Tensor:
-        return decayed if self.rounded is None else self.rounded(decayed)
+    def _current(self, before: torch.Tensor | None, arriving: torch.Tensor) -> torch.Tensor:
+        """The current, from that of the step before where it has a memory."""
+        if self.chip is None:
+            return arriving if before is None else self.alpha * before + arriving
+        kept = torch.zeros_like(arriving) if before is None else self.chip.decayed_current(before)
+        return self.chip.current(kept, arriving)
+
+    def _driven(self, kept: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
+        return kept + current if self.chip is None else self.chip.membrane(kept, current)
 
     @cached_property
     def tau(self) -> torch.Tensor:
@@ -227,10 +236,12 @@ def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
         synapses = [None if each is None else (1 - layer.beta) * each for each in synapses]
     weight, recurrent, bias = synapses
     threshold = parts.threshold if layer.learn_threshold and parts.threshold is not None else layer.threshold
+    chip = parts.chip
+    alpha = layer.alpha if layer.neuron in ("synaptic", "alpha") else None
     return Cell(
         parts.weight if weight is None else weight,
-        parts.beta if layer.learn_beta else layer.beta,
-        threshold if layer.spikes else math.inf,
+        chip.beta if chip is not None else parts.beta if layer.learn_beta else layer.beta,
+        chip.threshold if chip is not None else threshold if layer.spikes else math.inf,
         psi if layer.spikes else torch.zeros_like,
         recurrent,
         layer.reset,
@@ -238,8 +249,9 @@ def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
         layer.adaptation,
         parts.operator,
         bias,
-        layer.alpha if layer.neuron in ("synaptic", "alpha") else None,
+        alpha if chip is None or alpha is None else chip.alpha,
         double=layer.neuron == "alpha",
+        chip=chip,
         learned=layer.learn_beta or layer.learn_threshold,
     )
 
@@ -254,9 +266,14 @@ def unroll(
     layers, ends = [], []
     for cell, start in zip(cells, states, strict=True):
         v, fired, a, currents = start.v, start.fired, start.a, start.currents
+        arriving = in_time.currents(cell, spikes)
+        if in_time.plain(cell, start):
+            spikes, whole = in_time.Neurons.apply(arriving, start, cell, gradient)
+            layers.append(spikes)
+            ends.append(State(whole[-1], spikes[-1], a))
+            continue
         membranes, train = [], []
-        arriving = cell.way.current(spikes.to(cell.weight.dtype).flatten(0, 1), cell.weight, cell.bias)
-        for current in arriving.view(*spikes.shape[:2], *cell.way.out_shape):
+        for current in arriving:
             if cell.recurrent is not None:
                 current = current + cell.ways[1].operator.current(fired, cell.recurrent)
             v, currents = cell.integrate(v, fired, currents, current, gradient)
@@ -265,9 +282,9 @@ def unroll(
             membranes.append(v)
             train.append(fired)
         ends.append(State(v, fired, a, currents))
-        spikes = torch.stack(train)
+        spikes, whole = torch.stack(train), torch.stack(membranes)
         layers.append(spikes)
-    return layers, torch.stack(membranes), ends
+    return layers, whole, ends
 
 
 class _Spike(torch.autograd.Function):

@@ -12,6 +12,7 @@ import torch
 from neurotrain_hw.trainers.cells import Cell, Way
 from neurotrain_hw.trainers.constants import ResetGradient
 from neurotrain_hw.trainers.online import Step
+from neurotrain_hw.trainers.per_synapse import PerSynapse
 
 
 class Leak:
@@ -61,16 +62,15 @@ class FilteredTrace:
     """ebar_ji = kappa * ebar_ji + psi_j * x_i: e-prop's filter by a leaky readout; one word per synapse."""
 
     def __init__(self, cell: Cell, way: Way, samples: int, decay: float, kappa: float) -> None:
-        self._map, self._kappa = way.operator, kappa
+        self._kappa = kappa
         self._leak = Leak(cell, way, samples, decay)
-        self.filtered = way.weight.new_zeros(samples, *way.operator.weight_shape)
+        self.filtered = PerSynapse(way, samples)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
-        x = self._leak.update(pre)
-        self.filtered.mul_(self._kappa).add_(self._map.outer(now.slope, x))
+        self.filtered.take(self._kappa, now.slope, self._leak.update(pre))
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return self._map.contract(signal, self.filtered)
+        return self.filtered.sum_over_samples(signal)
 
 
 class AdaptiveTrace:
@@ -101,15 +101,15 @@ class SynapseTrace:
     """eps_ji = J_j * eps_ji + s_i,  e_ji = psi_j * eps_ji: OSTL without its term H; one word per synapse."""
 
     def __init__(self, cell: Cell, way: Way, samples: int, gradient: ResetGradient) -> None:
-        self.cell, self._map, self.reset_gradient = cell, way.operator, gradient
-        self.eps = way.weight.new_zeros(samples, *way.operator.weight_shape)
+        self.cell, self.reset_gradient = cell, gradient
+        self.eps = PerSynapse(way, samples)
 
     def update(self, pre: torch.Tensor, now: Step) -> None:
         through = self.cell.through_time(now.before, now.psi_before, self.reset_gradient)
-        self.eps.mul_(self._map.of_post(through)).add_(pre.unsqueeze(1) if self.eps.dim() == 3 else pre)
+        self.eps.take(through, 1.0, pre)
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
-        return self._map.contract(signal * now.slope, self.eps)
+        return self.eps.sum_over_samples(signal * now.slope)
 
 
 class LayerTrace:

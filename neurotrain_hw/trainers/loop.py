@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, encode_rate, load_dataset
+from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, load_dataset
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.files import output_folder
 from neurotrain_hw.networks import ModelSpec, load_model
@@ -22,13 +21,15 @@ from neurotrain_hw.networks.network import SpikingNetwork, build
 from neurotrain_hw.trainers import checkpoint, run_folder
 from neurotrain_hw.trainers.constants import RuleSettings
 from neurotrain_hw.trainers.declarations import check, default_settings
-from neurotrain_hw.trainers.evaluate import accuracy, to_time_first
-from neurotrain_hw.trainers.make import make_optimizer, make_trainer
+from neurotrain_hw.trainers.devices import device_of, one_thread
+from neurotrain_hw.trainers.evaluate import evaluate
+from neurotrain_hw.trainers.make import make_trainer
+from neurotrain_hw.trainers.measured import measured
+from neurotrain_hw.trainers.optimisers import make_optimizer, set_rate, updater
 from neurotrain_hw.trainers.run_folder import TrainedRun
 from neurotrain_hw.trainers.settings import RunSettings
+from neurotrain_hw.trainers.shown import SHOWN, time_first
 from neurotrain_hw.trainers.trainer import Batch, Trainer
-
-_SHOWN = 256  # samples in a batch that a rule may ask for between epochs
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def train(
     rule: str,
     *,
     dataset: str | None = None,
+    encoding: str | None = None,
     weight_bits: int | Literal["model"] | None = "model",
     steps: int | None = None,
     epochs: int | None = None,
@@ -57,36 +59,42 @@ def train(
     folder: Path,
     constants: RuleSettings | None = None,
     data_folder: Path | None = None,
+    device: str = "cpu",
     progress: Callable[[Report], None] | None = None,
 ) -> TrainedRun:
-    """Train a network and write a run folder; what is left out comes from the model and the rule.
+    """Train a network and write a run folder; what is left out comes from the model, the dataset and the rule.
 
     `weight_bits`: None for float weights, "model" as the model says. Validation samples are shown after every epoch,
     for choices between runs; the test samples are looked at once, at the end. The weights are those of the last epoch,
     up to which the learning rate falls to 0: a best epoch, picked on few samples, would be picked for its luck. A
     finished run is not repeated; an interrupted one resumes after its last whole epoch and ends with the same bits.
-    Arithmetic runs on one thread, so that the number of cores changes nothing.
-    Raises UnknownNameError, ValueRangeError, MissingExtraError, DataUnavailableError, OutputError, and FormatError
-    where `folder` holds a run with other settings.
+    Arithmetic on the CPU runs on one thread, so that the number of cores changes nothing; on `device` "cuda" spikes
+    and initial weights are the same, but not the order of sums.
+    Raises UnknownNameError, ValueRangeError, UnsupportedError, MissingExtraError, DataUnavailableError, OutputError,
+    and FormatError where `folder` holds a run with other settings.
     """
-    settings = _settings(model, rule, dataset, weight_bits, steps, epochs, seed, constants)
-    folder = Path(folder)
+    settings = _settings(model, rule, dataset, encoding, weight_bits, steps, epochs, seed, constants)
+    folder, place = Path(folder), device_of(device)
     if run_folder.is_finished(folder):
         found = run_folder.load_run(folder)
-        checkpoint.check_settings(found.document["settings"], settings.as_dict(), where=str(folder))
+        earlier = found.document["settings"]
+        checkpoint.check_settings(earlier, settings.as_dict(), where=str(folder), defaults=settings.defaults())
         return found
-    splits = load_dataset(settings.dataset, validation=settings.validation, folder=data_folder)
-    _check_fit(settings.model, splits)
+    splits = load_dataset(
+        settings.dataset, validation=settings.validation, folder=data_folder, encoding=encoding,
+        steps=settings.model.steps,
+    )  # fmt: skip
+    _check_fit(settings, splits)
     output_folder(folder)
-    with _one_thread():
-        network, state = _fit(settings, splits, folder, progress or (lambda report: None))
+    with one_thread():
+        network, state = _fit(settings, splits, folder, place, progress or (lambda report: None))
         return _finish(settings, splits, folder, network, state)
 
 
 def _fit(
-    settings: RunSettings, splits: Splits, folder: Path, report: Callable[[Report], None]
+    settings: RunSettings, splits: Splits, folder: Path, device: torch.device, report: Callable[[Report], None]
 ) -> tuple[SpikingNetwork, checkpoint.Progress]:
-    network = build(settings.model, seed=settings.seed)
+    network = build(settings.model, seed=settings.seed).to(device)
     trainer = make_trainer(settings.rule, network, settings.constants, seed=settings.seed)
     parameters = dict(network.named_parameters()) | trainer.parameters
     optimizer = make_optimizer(list(parameters.values()), settings.constants)
@@ -94,16 +102,23 @@ def _fit(
     path = folder / run_folder.CHECKPOINT
     stored = {"settings": settings.as_dict(), "parameters": parameters, "optimizer": optimizer, "kept": kept}
     if path.is_file():
-        state = checkpoint.load(path, **stored)
+        state = checkpoint.load(path, **stored, defaults=settings.defaults())
     while state.epochs_done < settings.epochs:
         started = time.perf_counter()
-        loss = _epoch(settings, splits.train, trainer, optimizer, state.epochs_done + 1, report)
-        trainer.after_epoch(_shown(settings, splits.train, state.epochs_done + 1))
-        validation = accuracy(network, splits.validation, steps=settings.model.steps, seed=settings.evaluation_seed)
-        state.history.append({"epoch": state.epochs_done + 1, "loss": loss, "validation": validation})
+        epoch = state.epochs_done + 1
+        loss = _epoch(settings, splits.train, trainer, optimizer, epoch, report)
+        trainer.after_epoch(_shown(settings, splits.train, epoch, device))
+        learned = time.perf_counter()
+        found = evaluate(
+            network, splits.validation, settings.constants, steps=settings.model.steps, seed=settings.evaluation_seed
+        )
+        state.history.append(
+            {"epoch": epoch, "loss": loss, "validation": found.accuracy, "validation_loss": found.loss}
+        )  # fmt: skip
+        state.epoch_seconds.append(learned - started)
         state.seconds += time.perf_counter() - started
         checkpoint.save(path, progress=state, **stored)
-        report(Report(state.epochs_done, settings.epochs, 1.0, loss, validation))
+        report(Report(state.epochs_done, settings.epochs, 1.0, loss, found.accuracy))
     return network, state
 
 
@@ -117,44 +132,45 @@ def _epoch(
 ) -> float:
     """One pass over the training samples in a new order and new spikes, both drawn from (seed, epoch); mean loss."""
     order = np.random.default_rng([settings.seed, epoch]).permutation(len(samples))
-    batch, loss = settings.constants.batch, 0.0
-    for start in range(0, len(order), batch):
-        chosen = order[start : start + batch]
-        spikes = encode_rate(samples.x[chosen], steps=settings.model.steps, seed=[settings.seed, epoch, start])
-        for group in optimizer.param_groups:
-            # falls linearly to 0 over the run
-            group["lr"] = settings.constants.learning_rate * (1 - (epoch - 1 + start / len(order)) / settings.epochs)
-        labels = torch.from_numpy(samples.y[chosen])
-        key = (settings.seed, epoch, start)
-        loss += len(chosen) * trainer.learn(Batch(to_time_first(spikes), labels, optimizer.step, key))
+    constants, loss, update = settings.constants, 0.0, updater(optimizer, settings.constants)
+    device = next(trainer.network.parameters()).device
+    for start in range(0, len(order), constants.batch):
+        chosen = order[start : start + constants.batch]
+        spikes = samples.spikes(chosen, steps=settings.model.steps, seed=[settings.seed, epoch, start])
+        set_rate(optimizer, constants, (epoch - 1 + start / len(order)) / settings.epochs)
+        labels = torch.from_numpy(samples.y[chosen]).to(device)
+        shown = time_first(spikes, settings.model.input_shape, device)
+        loss += len(chosen) * trainer.learn(Batch(shown, labels, update, (settings.seed, epoch, start)))
         report(Report(epoch, settings.epochs, (start + len(chosen)) / len(order), loss / (start + len(chosen))))
     return loss / len(order)
 
 
-def _shown(settings: RunSettings, samples: Samples, epoch: int) -> Iterator[torch.Tensor]:
+def _shown(settings: RunSettings, samples: Samples, epoch: int, device: torch.device) -> Iterator[torch.Tensor]:
     """The training samples in their own order, in spikes that learning has not seen."""
-    for start in range(0, len(samples), _SHOWN):
-        x, seed = samples.x[start : start + _SHOWN], [settings.seed, epoch, start, 1]
-        yield to_time_first(encode_rate(x, steps=settings.model.steps, seed=seed))
+    for start in range(0, len(samples), SHOWN):
+        chosen, seed = np.arange(start, min(start + SHOWN, len(samples))), [settings.seed, epoch, start, 1]
+        spikes = samples.spikes(chosen, steps=settings.model.steps, seed=seed)
+        yield time_first(spikes, settings.model.input_shape, device)
 
 
 def _finish(
     settings: RunSettings, splits: Splits, folder: Path, network: SpikingNetwork, state: checkpoint.Progress
 ) -> TrainedRun:
-    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    figures = {
-        kind: {
-            part: accuracy(shown, samples, steps=settings.model.steps, seed=settings.evaluation_seed)
-            for part, samples in parts.items()
-        }
-        for kind, shown in (("quantised", network), ("float", network.in_floats()))
-    }
-    run_folder.save_network(folder, network)
+    device = next(network.parameters()).device
+    found = measured(settings, splits, network, device)
+    graph = run_folder.save_network(folder, network.cpu())
+    seconds = sorted(state.epoch_seconds)
     document = {
         "settings": settings.as_dict(),
-        "accuracy": figures,
+        **found,
         "history": state.history,
+        "graph": graph,
         "seconds": round(state.seconds, 3),
+        "timing": {
+            "device": str(device),
+            "epoch_seconds": [round(each, 4) for each in state.epoch_seconds],
+            "samples_per_second": round(len(splits.train) / seconds[len(seconds) // 2], 1),
+        },
         "versions": _versions(),
     }
     run_folder.save_document(folder, document)
@@ -166,6 +182,7 @@ def _settings(
     model: str | Path | ModelSpec,
     rule: str,
     dataset: str | None,
+    encoding: str | None,
     weight_bits: int | Literal["model"] | None,
     steps: int | None,
     epochs: int | None,
@@ -185,12 +202,16 @@ def _settings(
     check(rule, spec, constants)
     return RunSettings(
         spec, rule, constants, dataset or spec.dataset, constants.epochs if epochs is None else epochs, seed,
-        validation=0.15, evaluation_seed=EVALUATION_SEED,
+        validation=0.15, evaluation_seed=EVALUATION_SEED, encoding=encoding,
     )  # fmt: skip
 
 
-def _check_fit(spec: ModelSpec, splits: Splits) -> None:
-    for what, found, wanted in (("inputs", spec.inputs, splits.inputs), ("outputs", spec.sizes[-1], splits.classes)):
+def _check_fit(settings: RunSettings, splits: Splits) -> None:
+    spec, classes = settings.model, splits.classes * settings.constants.population
+    rows: list[tuple[str, Any, Any]] = [("inputs", spec.inputs, splits.inputs), ("outputs", spec.sizes[-1], classes)]
+    if spec.layers[0].kind == "conv":
+        rows.append(("maps", "x".join(map(str, spec.input_shape)), "x".join(map(str, splits.shape))))
+    for what, found, wanted in rows:
         if found != wanted:
             raise ValueRangeError(
                 f"the model has {found} {what}, the dataset '{splits.name}' needs {wanted}", where=spec.name,
@@ -198,18 +219,8 @@ def _check_fit(spec: ModelSpec, splits: Splits) -> None:
             )  # fmt: skip
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _versions() -> dict[str, Any]:
-    names = ("neurotrain-hw", "torch", "snntorch", "brevitas", "numpy", "scikit-learn", "nir")
+    names = ("neurotrain-hw", "torch", "snntorch", "brevitas", "numpy", "scikit-learn", "nir", "tonic")
     found = {name: metadata.version(name) for name in names if _installed(name)}
     return {"python": platform.python_version(), **found}
 

@@ -1,15 +1,16 @@
-"""From a rule's name to its trainer on a network, and to the optimiser that applies its gradients."""
+"""From a rule's name to its trainer on a network."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-import torch
-
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers.constants import RuleSettings
 from neurotrain_hw.trainers.declarations import check, check_layers, declaration
+from neurotrain_hw.trainers.optimisers import make_optimizer
 from neurotrain_hw.trainers.trainer import Trainer
+
+__all__ = ["make_optimizer", "make_trainer"]
 
 
 def make_trainer(rule: str, network: SpikingNetwork, constants: RuleSettings, *, seed: int) -> Trainer:
@@ -22,10 +23,3 @@ def make_trainer(rule: str, network: SpikingNetwork, constants: RuleSettings, *,
     made: Trainer = getattr(import_module(f"neurotrain_hw.trainers.{module}"), function)(network, constants, seed)
     check_layers(rule, [cell.kinds for cell in made.cells()], constants)
     return made
-
-
-def make_optimizer(parameters: list[torch.nn.Parameter], constants: RuleSettings) -> torch.optim.Optimizer:
-    """What `constants.optimiser` names."""
-    if constants.optimiser == "sgd":
-        return torch.optim.SGD(parameters, lr=constants.learning_rate)
-    return torch.optim.Adam(parameters, lr=constants.learning_rate)

@@ -46,6 +46,7 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self, *, apart_from: Iterable[torch.Tensor]) -> None:
         super().__init__()
         self.peak = 0
+        """Bytes alive together, at most."""
         # held, so that no new storage takes the address of one that is apart
         self._held = [tensor.untyped_storage() for tensor in apart_from]
         self._apart = {storage._cdata for storage in self._held}
@@ -65,6 +66,17 @@ class LiveBytes(TorchDispatchMode):
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
         self._sweep()
+
+    def alive(self) -> int:
+        """Bytes alive now."""
+        self._sweep()
+        return self._bound
+
+    def leave_out(self, other: LiveBytes) -> None:
+        """Do not count what another one saw that is alive still."""
+        other._sweep()
+        self._apart |= set(other._alive)
+        self._kept_apart = other  # its weak references keep the addresses taken
 
     def _note_all(self, values: Iterable[Any]) -> None:
         for value in values:

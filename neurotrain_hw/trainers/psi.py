@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -13,22 +15,39 @@ from neurotrain_hw.trainers.constants import Psi
 PseudoDerivative = Callable[[torch.Tensor], torch.Tensor]
 
 
-def pseudo_derivative(kind: Psi, width: float, surrogate: Surrogate) -> PseudoDerivative:
+@dataclass(frozen=True)
+class Peak:
+    """A pseudo-derivative of so high a peak, `scale`, and of width 1 / k, as a function of u = v - threshold.
+
+    fast: scale / (1 + k*|u|)^2. atan: scale / (1 + (k*u)^2). triangle: max(0, scale - k*|u|). box: scale where
+    k*|u| <= 1, else 0. tanh: scale * (1 - tanh(k*u)^2).
+    """
+
+    form: Literal["fast", "atan", "triangle", "box", "tanh"]
+    scale: float
+    k: float
+
+    def __call__(self, u: torch.Tensor) -> torch.Tensor:
+        if self.form == "fast":
+            return self.scale / (1 + self.k * u.abs()) ** 2
+        if self.form == "atan":
+            return self.scale / (1 + (self.k * u) ** 2)
+        if self.form == "triangle":
+            return (self.scale - self.k * u.abs()).clamp(min=0)
+        if self.form == "box":
+            return self.scale * (self.k * u.abs() <= 1).to(u.dtype)
+        return self.scale * (1 - torch.tanh(self.k * u).square())
+
+
+def pseudo_derivative(kind: Psi, width: float, surrogate: Surrogate) -> Peak:
     """psi(u) with u = v - threshold, before the reset; `width` in units of the membrane.
 
     surrogate fast_sigmoid: 1 / (1 + slope*|u|)^2. surrogate atan: (slope/2) / (1 + (pi/2*slope*u)^2).
     triangle: max(0, 1 - |u|/width). box: 1 where |u| <= width, else 0. tanh: 1 - tanh(u/width)^2.
     fast: 1 / (1 + |u|/width)^2.
     """
-    if kind == "triangle":
-        return lambda u: (1 - u.abs() / width).clamp(min=0)
-    if kind == "box":
-        return lambda u: (u.abs() <= width).to(u.dtype)
-    if kind == "tanh":
-        return lambda u: 1 - torch.tanh(u / width).square()
-    if kind == "fast":
-        return lambda u: 1 / (1 + u.abs() / width) ** 2
-    slope = surrogate.slope
+    if kind != "surrogate":
+        return Peak(kind, 1.0, 1 / width)
     if surrogate.kind == "atan":
-        return lambda u: (slope / 2) / (1 + (math.pi / 2 * slope * u) ** 2)
-    return lambda u: 1 / (1 + slope * u.abs()) ** 2
+        return Peak("atan", surrogate.slope / 2, math.pi / 2 * surrogate.slope)
+    return Peak("fast", 1.0, surrogate.slope)

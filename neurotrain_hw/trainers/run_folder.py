@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurotrain_hw.errors import FormatError
+from neurotrain_hw.errors import FormatError, UnsupportedError
 from neurotrain_hw.files import replacing, write_text
 from neurotrain_hw.networks.spec import LayerSpec, ModelSpec, Surrogate
 
@@ -82,15 +82,19 @@ def load_run(folder: Path) -> TrainedRun:
         raise FormatError(f"not a run: {error!r}", where=str(path)) from error
 
 
-def save_network(folder: Path, network: SpikingNetwork) -> None:
-    """Write weights.npz and model.nir."""
+def save_network(folder: Path, network: SpikingNetwork) -> dict[str, Any]:
+    """Write weights.npz, and model.nir where NIR can hold the network; what is written, or why it is not."""
     from neurotrain_hw.interchange import write_nir
     from neurotrain_hw.networks.export import to_graph
 
     arrays: dict[str, Any] = network.arrays()
     with replacing(folder / WEIGHTS) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
-    write_nir(folder / GRAPH, to_graph(network))
+    try:
+        write_nir(folder / GRAPH, to_graph(network))
+    except UnsupportedError as error:
+        return {"file": None, "why": str(error)}
+    return {"file": GRAPH}
 
 
 def save_document(folder: Path, document: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from neurotrain_hw.errors import ValueRangeError
@@ -12,7 +12,10 @@ from neurotrain_hw.trainers.constants import RuleSettings
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All that a run depends on; equal settings on one machine give equal bits."""
+    """All that a run depends on; equal settings on one machine and device give equal bits.
+
+    `validation`: share of the training samples that is held out. `encoding`: None for the dataset's own.
+    """
 
     model: ModelSpec
     rule: str
@@ -22,6 +25,7 @@ class RunSettings:
     seed: int
     validation: float
     evaluation_seed: int
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -32,3 +36,17 @@ class RunSettings:
     def as_dict(self) -> dict[str, Any]:
         """As run.json holds it."""
         return asdict(self)
+
+    def defaults(self) -> dict[str, Any]:
+        """What keys mean that an older run.json does not have, in the same form."""
+        layers = [_defaults(layer) for layer in self.model.layers]
+        model = _defaults(self.model) | {
+            "layers": layers,
+            "surrogate": _defaults(self.model.surrogate),
+            "input_shape": self.model.input_shape,  # older models have `inputs` alone
+        }
+        return _defaults(self) | {"model": model, "constants": _defaults(self.constants)}
+
+
+def _defaults(one: Any) -> dict[str, Any]:
+    return {each.name: each.default for each in fields(one) if each.default is not MISSING}

@@ -130,3 +130,24 @@ def test_a_program_without_timing_is_refused(tmp_path: Path) -> None:
     result = runner.invoke(app, ["run", str(tmp_path / "bare.nhw")])
     assert result.exit_code == 2
     assert "how samples lie in time" in result.stderr
+
+
+def test_the_encoding_is_the_one_that_is_named(program: Path) -> None:
+    from neurotrain_hw.data import load_dataset
+
+    shown = load_dataset("digits", encoding="latency").test.first(7)
+    document = _json(str(program), "--samples", "7", "--encoding", "latency")
+    expected = int(shown.spikes(slice(None), steps=STEPS, seed=0).sum())
+    assert document["counters"]["populations"]["in"]["spikes"] == expected
+    result = runner.invoke(app, ["run", str(program), "--encoding", "direct"])
+    assert result.exit_code == 2
+    assert "gives values, not spikes" in result.output
+
+
+def test_recordings_with_a_split_are_a_dataset(program: Path, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 3, (30, 2 * STEPS, 1, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", x=x, y=np.arange(30) % 10, split=np.repeat([0, 1, 2], 10))
+    document = _json(str(program), "--dataset", str(tmp_path / "own.npz"))
+    joined = x[20:].reshape(10, STEPS, 2, 64).sum(axis=2) > 0
+    assert document["labels"] == list(range(10))
+    assert document["counters"]["populations"]["in"]["spikes"] == joined.sum()

@@ -32,6 +32,8 @@ VERBS = [
     ("targets show loihi2", 0),
     ("rules list", 0),
     ("models list", 0),
+    ("datasets list", 0),
+    ("datasets show shd --json", 0),
     ("audit --rule eprop-random --model digits-fc --target loihi2", 0),
     ("audit --rule bptt --model mnist-fc --target loihi2 --json", 1),
     ("run no-such-file.nhw --json", 2),

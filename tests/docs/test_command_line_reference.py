@@ -30,6 +30,7 @@ def reference() -> str:
 
 VERBS = """
     demo, train, learn, export, compile, run, compare, verify, audit, report, targets list, models list, rules list,
+    datasets list, datasets show, datasets check,
     lava install, lava check, doctor
 """
 

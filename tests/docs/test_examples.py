@@ -11,7 +11,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/reference/python-api.md", "docs/how-to/on-chip-learning.md")
-STORIES = ("docs/how-to/build-a-network.md", "docs/how-to/export.md", "docs/how-to/does-my-rule-fit.md")
+STORIES = (
+    "docs/how-to/build-a-network.md",
+    "docs/how-to/export.md",
+    "docs/how-to/does-my-rule-fit.md",
+    "docs/how-to/use-your-data.md",
+)
 """Pages on which every example goes on from the ones before."""
 EXAMPLE = re.compile(r"```python\n(?P<code>(?:(?!```).)*)```\n+```text\n(?P<printed>.*?)```", re.DOTALL)
 

@@ -175,3 +175,11 @@ def test_the_file_of_norse_spikes_as_norse_recorded(shared):
     table = table[~np.isnan(table).any(axis=1)]
     (spikes,) = euler(graph, table[:, :1]).values()
     assert np.flatnonzero(spikes).tolist() == [460, 510, 710, 760]
+
+
+def test_a_folder_stands_for_its_network(tmp_path):
+    write_nir(tmp_path / "model.nir", graph := chain([3, 2]))
+    assert read_nir(tmp_path).nodes.keys() == graph.nodes.keys()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataUnavailableError, match="no such file"):
+        read_nir(tmp_path / "empty")

@@ -50,7 +50,7 @@ def arrays(folder: Path) -> dict[str, bytes]:
 
 
 def figures(found: TrainedRun) -> dict:
-    return {key: value for key, value in found.document.items() if key != "seconds"}
+    return {key: value for key, value in found.document.items() if key not in ("seconds", "timing")}
 
 
 # rules that keep something from batch to batch, or draw random numbers; the others have nothing more to lose
