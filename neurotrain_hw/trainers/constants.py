@@ -133,9 +133,7 @@ class RtrlSettings(OnlineSettings):
 class OstlSettings(RtrlSettings):
     """OSTL: `complete` with the term H of recurrent synapses; `feedback` through the layers or random."""
 
-    # with the exact derivative of the reset, a loss on membranes that a spike clears teaches outputs not to spike
-    loss: Loss = "spike-mse"
-    reset_gradient: ResetGradient = "full"
+    # reset_gradient `gate`: with `full`, a loss on membranes that a spike clears teaches outputs not to spike
     complete: bool = False
     feedback: Literal["symmetric", "random"] = "symmetric"
 

@@ -119,9 +119,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings(), layers=PER_SYNAPSE),
-    "osttp": Declaration(
-        ("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse", gain=0.5), layers=PER_SYNAPSE
-    ),
+    "osttp": Declaration(("osttp", "trainer"), RtrlSettings(rate_strength=0.05), layers=PER_SYNAPSE),
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
