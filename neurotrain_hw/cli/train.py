@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurotrain_hw.cli import output
+from neurotrain_hw.cli import output, train_figures, train_memory
 from neurotrain_hw.errors import ValueRangeError
 
 if TYPE_CHECKING:
-    from neurotrain_hw.trainers import Report, RuleSettings, TrainedRun
+    from neurotrain_hw.trainers import Report, RuleSettings
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) or a model file.")]
-RuleOption = Annotated[str, typer.Option(help="bptt (surrogate gradient through time) or eprop (online).")]
-DatasetOption = Annotated[str | None, typer.Option(help="digits or mnist. [default: the model's]")]
+RuleOption = Annotated[
+    str, typer.Option(help="Name of a rule; a wrong one lists all. docs/how-to/train.md compares them.")
+]
+DatasetOption = Annotated[
+    str | None, typer.Option(help="Name of a dataset (`datasets list`), or an .npz file. [default: the model's]")
+]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(help="How samples become input: rate, latency, delta, direct, ... [default: the dataset's]"),
+]
 BitsOption = Annotated[
     str | None, typer.Option(help="Width of the weights, 1 to 12, or 'float'. [default: the model's]")
 ]
@@ -25,17 +33,24 @@ EpochsOption = Annotated[int | None, typer.Option(help="Passes over the training
 SeedOption = Annotated[int, typer.Option(help="Seed of weights, order and spikes.")]
 OutOption = Annotated[Path | None, typer.Option(help="Run folder. [default: runs/MODEL-RULE-seedN]")]
 DataOption = Annotated[
-    Path | None, typer.Option(help="Folder with the dataset's files, for mnist. [default: $NEUROTRAIN_HW_DATA]")
+    Path | None, typer.Option(help="Folder with the dataset's files. [default: $NEUROTRAIN_HW_DATA]")
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="A constant of the rule, as in --set learning_rate=0.002; repeatable.")
 ]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or cuda:NUMBER.")]
+AuditOption = Annotated[
+    bool, typer.Option("--audit-memory", help="Do not train: measure the memory that learning needs, and how it grows.")
+]
+AuditStepsOption = Annotated[str, typer.Option(help="Lengths of a sample for --audit-memory.")]
+AuditBatchOption = Annotated[int, typer.Option(help="Samples in a batch for --audit-memory.")]
 
 
 def train(
     model: ModelOption = "digits-fc",
     rule: RuleOption = "bptt",
     dataset: DatasetOption = None,
+    encoding: EncodingOption = None,
     bits: BitsOption = None,
     steps: StepsOption = None,
     epochs: EpochsOption = None,
@@ -43,6 +58,10 @@ def train(
     out: OutOption = None,
     data: DataOption = None,
     set_: SetOption = None,
+    device: DeviceOption = "cpu",
+    audit_memory: AuditOption = False,
+    audit_steps: AuditStepsOption = "100,200,400,800,1600",
+    audit_batch: AuditBatchOption = 1,
     as_json: output.JsonOption = False,
 ) -> None:
     """Train a spiking network with quantised weights, and write a run folder.
@@ -51,24 +70,39 @@ def train(
     model.nir (the network for `compile`). The validation figure is there to choose by; the test set is read once, at
     the end. Ctrl-C is safe: the same command goes on after the last whole epoch, and a finished run is not repeated.
 
-    A rule that cannot train a model says why. Constants change with --set.
+    A rule that cannot train a model says why. Constants change with --set: optimiser, learning-rate schedule, loss,
+    decoding of the outputs, activity regularisation, and the rule's own. Examples:
 
-    Example: neurotrain-hw train --model digits-fc --rule eprop --seed 1
+        neurotrain-hw train --model digits-fc --rule eprop --seed 1
+
+        neurotrain-hw train --model mnist-conv --rule ottt --set optimiser=sgd --set momentum=0.9 --device cuda
+
+    With --audit-memory nothing is trained: the bytes that the rule forms to learn from one batch are measured at
+    several lengths of a sample, a line is fitted, and the exit code is 1 if memory does not grow as the rule declares:
+
+        neurotrain-hw train --audit-memory --model digits-fc --rule bptt --audit-steps 100,400,1600
     """
-    with output.user_errors(as_json, interrupted="The same command goes on after the last whole epoch."):
+    with output.user_errors(as_json, interrupted="" if audit_memory else _GO_ON):
+        constants = _constants(rule, set_ or [])
+        if audit_memory:
+            train_memory.audit(model, rule, constants if set_ else None, audit_steps, audit_batch, as_json)
+            return
         from neurotrain_hw import trainers
 
-        constants = _constants(rule, set_ or [])
         folder = out or Path("runs") / f"{Path(model).stem}-{rule}-seed{seed}"
         with output.StatusBar(hidden=as_json) as bar:
             run = trainers.train(
-                model, rule, dataset=dataset, weight_bits=_bits(bits), steps=steps, epochs=epochs, seed=seed,
-                folder=folder, data_folder=data, constants=constants, progress=_follow(bar, quiet=as_json),
+                model, rule, dataset=dataset, encoding=encoding, weight_bits=_bits(bits), steps=steps, epochs=epochs,
+                seed=seed, folder=folder, data_folder=data, constants=constants, device=device,
+                progress=_follow(bar, quiet=as_json),
             )  # fmt: skip
         if as_json:
             output.print_json({"folder": run.folder, **run.document})
         else:
-            _show(run)
+            train_figures.show(run)
+
+
+_GO_ON = "The same command goes on after the last whole epoch."
 
 
 def _constants(rule: str, changes: list[str]) -> RuleSettings:
@@ -88,16 +122,6 @@ def _bits(text: str | None) -> Any:
     if not text.isdigit():
         raise ValueRangeError(f"got '{text}'", where="--bits", need="a whole number or 'float'")
     return int(text)
-
-
-def _show(run: TrainedRun) -> None:
-    rows = [
-        (kind, *(f"{figures[part]:.2%}" for part in ("train", "validation", "test")))
-        for kind, figures in run.accuracy.items()
-    ]
-    title = f"{run.model.name} trained with {run.rule}, seed {run.seed}, {run.document['seconds']:.0f} s"
-    output.table(title, ("weights", "train", "validation", "test"), rows)
-    typer.echo(f"{run.folder}: run.json, weights.npz, model.nir")
 
 
 def _follow(bar: output.StatusBar, *, quiet: bool) -> Callable[[Report], None]:

@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from neurotrain_hw.trainers.evaluate import accuracy, spike_counts
     from neurotrain_hw.trainers.loop import Report, train
     from neurotrain_hw.trainers.memory import measure_learning_bytes
+    from neurotrain_hw.trainers.memory_audit import MemoryAudit, audit_memory
 
 __all__ = [
-    "BpttSettings", "EpropSettings", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
-    "default_settings", "load_run", "measure_learning_bytes", "spike_counts", "train", "trainable_rules",
+    "BpttSettings", "EpropSettings", "MemoryAudit", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
+    "audit_memory", "default_settings", "load_run", "measure_learning_bytes", "spike_counts", "train",
+    "trainable_rules",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "MemoryAudit": "memory_audit",
         "Report": "loop",
         "accuracy": "evaluate",
+        "audit_memory": "memory_audit",
         "measure_learning_bytes": "memory",
         "spike_counts": "evaluate",
         "train": "loop",

@@ -28,7 +28,7 @@ def measure_learning_bytes(
     """
     network = build(spec, weight_bits=None, seed=0)
     trainer = make_trainer(rule, network, constants or default_settings(rule), seed=0)
-    spikes = torch.rand(steps, samples, spec.inputs, generator=torch.Generator().manual_seed(0)) < 0.3
+    spikes = torch.rand(steps, samples, *spec.input_shape, generator=torch.Generator().manual_seed(0)) < 0.3
     spikes, labels = spikes.to(torch.uint8), torch.zeros(samples, dtype=torch.int64)
     apart = [*network.parameters(), *network.buffers(), *trainer.parameters.values(), *trainer.kept.values()]
     with LiveBytes(apart_from=[*apart, spikes, labels]) as live:
@@ -36,11 +36,14 @@ def measure_learning_bytes(
     return int(live.peak)
 
 
+_FEW = 256  # storages that are quickly gone through
+
+
 class LiveBytes(TorchDispatchMode):
     """Watches every torch operation; `peak` is the largest sum of storages that were alive together.
 
-    Storages that die are noticed at the next sweep. A sweep waits until 1/64 of what is alive may have died, so that
-    with few tensors alive every operation is seen, and with very many the peak is at most 1/64 too low.
+    Storages that die are noticed at the next sweep. With few storages alive there is a sweep whenever there may be a
+    new peak; with many, when it may be 1/64 higher than the last, so that the peak is at most that much too low.
     """
 
     def __init__(self, *, apart_from: Iterable[torch.Tensor]) -> None:
@@ -52,14 +55,14 @@ class LiveBytes(TorchDispatchMode):
         self._apart = {storage._cdata for storage in self._held}
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self._bound = 0
-        self._new = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         # operands too: what autograd's own code makes is seen when it is first used
         self._note_all(args)
         self._note_all((result,))
-        if self._bound > self.peak and self._new * 64 >= len(self._alive):
+        least = self.peak if len(self._alive) < _FEW else self.peak * 65 // 64
+        if self._bound > least:
             self._sweep()
         return result
 
@@ -91,10 +94,8 @@ class LiveBytes(TorchDispatchMode):
             return
         self._alive[key] = (StorageWeakRef(storage), storage.nbytes())
         self._bound += storage.nbytes()
-        self._new += 1
 
     def _sweep(self) -> None:
         self._alive = {key: entry for key, entry in self._alive.items() if not entry[0].expired()}
         self._bound = sum(size for _, size in self._alive.values())
-        self._new = 0
         self.peak = max(self.peak, self._bound)
