@@ -20,6 +20,7 @@ from neurotrain_hw.program.numbering import chip_numbers, to_chip, to_source
 from neurotrain_hw.simulator import Counters, Run, simulate, simulate_batch
 
 SPLITS = ("train", "validation", "test")
+DECODINGS = ("rate", "first-spike")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,23 +85,24 @@ def shown_spikes(samples: Samples, *, steps: int, seed: int | None = None) -> np
 
 
 def infer(
-    program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1
-) -> Inference:
+    program: Program, samples: Samples, *, engine: str = "chip", seed: int | None = None, threads: int = 1,
+    decoding: str = "rate",
+) -> Inference:  # fmt: skip
     """Run every sample, encoded with `seed`, and read the class off the output.
 
-    Raises UnsupportedError for a program without timing (it was not compiled from a layered network) and
-    ValueRangeError where the samples do not fit its input.
+    `decoding` as in `infer_streams`. Raises UnsupportedError for a program without timing (it was not compiled from a
+    layered network) and for an encoding that gives no spikes, ValueRangeError where the samples do not fit its input.
     """
     source, timing = _input_of(program), program.sample_timing
     inputs = math.prod(samples.encoding.shape(samples.shape))
     if inputs != source.n:
         raise ValueRangeError(f"samples have {inputs} values", where=f"input '{source.name}'", need=source.n)
     coded = shown_spikes(samples, steps=timing.sample_steps, seed=seed)
-    return infer_streams(program, to_streams(coded), samples.y, engine=engine, threads=threads)
+    return infer_streams(program, to_streams(coded), samples.y, engine=engine, threads=threads, decoding=decoding)
 
 
 def infer_recordings(
-    program: Program, recordings: Recordings, *, engine: str = "chip", threads: int = 1
+    program: Program, recordings: Recordings, *, engine: str = "chip", threads: int = 1, decoding: str = "rate"
 ) -> Inference:  # fmt: skip
     """The same with recordings, whose neurons are numbered as in the source graph; without labels, `labels` is empty.
 
@@ -114,17 +116,17 @@ def infer_recordings(
             remedy="Compile with --steps as the recordings have, or give others.",
         )  # fmt: skip
     labels = np.zeros(0, np.int64) if recordings.y is None else recordings.y
-    return infer_streams(program, recordings.streams(), labels, engine=engine, threads=threads)
+    return infer_streams(program, recordings.streams(), labels, engine=engine, threads=threads, decoding=decoding)
 
 
 def infer_streams(
     program: Program, streams: Sequence[EventStream], labels: npt.NDArray[np.int64], *, engine: str = "chip",
-    threads: int = 1,
+    threads: int = 1, decoding: str = "rate",
 ) -> Inference:  # fmt: skip
     """Run every stream of T steps, numbered as in the source graph, from a fresh state.
 
-    The class is the output neuron with the most spikes; of an output that never spikes (LI), the one whose membrane is
-    highest after the last step. Ties go to the lowest number.
+    The class is the output neuron with the most spikes, or (`decoding` "first-spike") the one that spikes first; of an
+    output that never spikes (LI), the one whose membrane is highest after the last step. Ties go to the lowest number.
     """
     source, timing = _input_of(program), program.sample_timing
     if not program.outputs:
@@ -134,6 +136,8 @@ def infer_streams(
         )  # fmt: skip
     if engine not in ("chip", "lava"):
         raise UnknownNameError("engine", engine, ("chip", "lava"))
+    if decoding not in DECODINGS:
+        raise UnknownNameError("decoding", decoding, DECODINGS)
     streams = [to_chip(program, source.name, stream) for stream in streams]
     layers = [name for name in timing.depth if program.population(name).kind != "input"]
     names = [f"{name}.spikes" for name in layers]
@@ -151,7 +155,7 @@ def infer_streams(
         else:
             runs = simulate_batch(program, inputs, steps=steps, record=names, threads=threads)
     spikes = {name: _windows(program, runs, timing, name) for name in layers}
-    classes = _classes(spikes[output], timing.sample_steps)
+    classes = _classes(spikes[output], timing.sample_steps, decoding)
     if reads_membrane:
         classes = _highest(program, runs, timing, output)
     if engine == "lava":
@@ -175,10 +179,15 @@ def _windows(program: Program, runs: Sequence[Run], timing: Timing, population: 
     return to_source(program, population, EventStream.concatenate(found))
 
 
-def _classes(spikes: EventStream, steps: int) -> npt.NDArray[np.int64]:
-    """Most spikes within each sample's T steps wins; ties go to the lowest index."""
-    counts = spikes.dense().reshape(-1, steps, spikes.n).sum(axis=1)
-    classes: npt.NDArray[np.int64] = np.argmax(counts, axis=1).astype(np.int64)
+def _classes(spikes: EventStream, steps: int, decoding: str) -> npt.NDArray[np.int64]:
+    """Most spikes within each sample's T steps, or the first spike, wins; ties go to the lowest index."""
+    trains = spikes.dense().reshape(-1, steps, spikes.n)
+    if decoding == "first-spike":
+        times = np.where(trains.any(axis=1), (trains > 0).argmax(axis=1), steps)
+        found = np.argmin(times, axis=1)
+    else:
+        found = np.argmax(trains.sum(axis=1), axis=1)
+    classes: npt.NDArray[np.int64] = found.astype(np.int64)
     return classes
 
 

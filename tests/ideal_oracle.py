@@ -40,7 +40,8 @@ def chip_time_run(network: IdealNetwork, inputs: dict[str, Array]) -> dict[str, 
                 v = v - np.where(fires, layer.threshold, 0)
             else:
                 v = np.where(fires, 0, v)
-            state[layer.name] = [i, v, fires if layer.reset == "zero_held" else np.zeros(layer.n, bool)]
+            held = {"zero_held": fires, "once": held | fires}.get(layer.reset, np.zeros(layer.n, bool))
+            state[layer.name] = [i, v, held]
             sent[layer.name][t], membranes[layer.name][t] = fires, v
     found = {}
     for layer in network.layers:

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from neurotrain_hw.trainers.cells import Cell
+from neurotrain_hw.trainers.declarations import declaration
 
 Psi = Callable[[torch.Tensor], torch.Tensor]
 INPUTS, SAMPLES, STEPS = 6, 4, 15
@@ -19,6 +20,16 @@ INPUTS, SAMPLES, STEPS = 6, 4, 15
 
 def triangle(u: torch.Tensor) -> torch.Tensor:
     return 0.6 * (1 - u.abs() / 1.2).clamp(min=0)
+
+
+def fitting(rule: str) -> dict[str, object]:
+    """Keys of layers whose neurons are those that a rule needs."""
+    synaptic = {"neuron": "synaptic", "alpha": 0.75, "beta": 0.75, "reset": "once"}
+    return {
+        "digits-if": {"beta": 1.0, "reset": "subtract"},
+        "digits-once": {"beta": 1.0, "reset": "once"},
+        "digits-once-synaptic": synaptic,
+    }.get(declaration(rule).model, {})
 
 
 def small_cells(

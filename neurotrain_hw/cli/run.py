@@ -34,6 +34,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of a random encoding; by default the one of all figures.")
     ] = None,
+    decoding: Annotated[str, typer.Option(help="How the class is read: rate (most spikes) or first-spike.")] = "rate",
     engine: Annotated[str, typer.Option(help="chip: the integer simulator; lava: Lava itself.")] = "chip",
     threads: Annotated[int, typer.Option(min=1, help="Samples run at the same time (engine chip).")] = 2,
     budget: memory.BudgetOption = None,
@@ -64,12 +65,12 @@ def run(
         if inputs is not None:
             recordings = read_recordings(inputs).first(samples)
             start = time.perf_counter()
-            result = infer_recordings(loaded, recordings, engine=engine, threads=threads)
+            result = infer_recordings(loaded, recordings, engine=engine, threads=threads, decoding=decoding)
         else:
             steps = loaded.sample_timing.sample_steps
             chosen = load_samples(dataset, split, limit=samples, encoding=encoding, steps=steps)
             start = time.perf_counter()
-            result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads)
+            result = infer(loaded, chosen, engine=engine, seed=seed, threads=threads, decoding=decoding)
         seconds = time.perf_counter() - start
         if as_json:
             output.print_json(result.as_dict() | {"seconds": seconds})

@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 
 RESETS = (
     "zero", "subtract", "subtract_multiple", "subtract_pending", "zero_delayed", "zero_held", "zero_still",
-    "subtract_before", "subtract_delayed", "none",
+    "subtract_before", "subtract_delayed", "once", "none",
 )  # fmt: skip
 
 
@@ -63,12 +63,13 @@ class Membrane:
         self.firing, self.theta = firing, theta
         self.step = np.where(np.isfinite(theta), theta, 0.0)  # what a subtracting reset takes
         self.above = np.zeros(shape, bool)
-        """Who was above the threshold when the step began; with zero_still: who spiked in the last step."""
+        """Who was above the threshold when the step began; with zero_still: who spiked in the last step; with once:
+        who has spiked."""
 
     def begin(self, v: FloatArray) -> FloatArray:
         """v before the update of a step."""
         rule = self.firing.reset
-        if rule != "zero_still":
+        if rule not in ("zero_still", "once"):
             self.above = self._fires(v)
         if rule == "zero_delayed":
             return np.where(self.above, 0.0, v)
@@ -78,7 +79,7 @@ class Membrane:
     def end(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(spikes, v) after the update of a step."""
         firing, step = self.firing, self.step
-        if firing.reset in ("zero_held", "zero_still"):
+        if firing.reset in ("zero_held", "zero_still", "once"):
             v = np.where(self.above, 0.0, v)
         elif firing.reset in ("subtract_delayed", "subtract_pending"):
             v = v - self.above * step
@@ -87,7 +88,11 @@ class Membrane:
         if firing.reset == "zero_still":
             fires = self.above = fires & ~self.above
             sent = fires.astype(np.float64)
-        if firing.reset in ("zero", "zero_still"):
+        elif firing.reset == "once":
+            fires = fires & ~self.above
+            self.above = self.above | fires
+            sent = fires.astype(np.float64)
+        if firing.reset in ("zero", "zero_still", "once"):
             v = np.where(fires, 0.0, v)
         elif firing.reset == "subtract":
             v = v - fires * step

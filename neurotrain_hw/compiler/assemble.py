@@ -97,13 +97,13 @@ class _Builder:
             if isinstance(parameters[key], np.ndarray):
                 self.notes.append(f"{name}: {key} differs between neurons, which Lava's own LIF process cannot hold")
         arithmetic = chip_arithmetic(self.chip)
-        if ideal.reset == "zero_held":
+        if ideal.reset == "zero_held" or ideal.reset == "once":
             kind = "lif_refractory"
-            parameters["refractory_period"] = 1
+            parameters["refractory_period"] = self._refractory(name) if ideal.reset == "once" else 1
             self.apart = True
             if ideal.bias.any():
                 raise UnsupportedError(
-                    "it leaks to another potential than 0 and loses what arrives in the step after a spike, which no "
+                    "it leaks to another potential than 0 and loses what arrives after a spike, which no "
                     "neuron of the chip does that is cleared before its first step", where=f"node '{name}'",
                     need="v_leak of 0, or reset 'zero'", remedy="Train with one of them.",
                 )  # fmt: skip
@@ -125,6 +125,17 @@ class _Builder:
                 continue
             self.connections.append(self._connection(synapses))
             self.notes += synapses.notes
+
+    def _refractory(self, name: str) -> int:
+        """Steps without another spike that leave one to a sample."""
+        most = self.chip.integer("neuron.refractory_max")
+        if most is not None and most < self.steps - 1:
+            raise UnsupportedError(
+                "it spikes once in a sample, which is longer than the chip's refractory period", where=f"node '{name}'",
+                need=f"{self.steps - 1} steps", limit=f"{most} on {self.chip.name}",
+                remedy="Train with fewer steps per sample, or compile for loihi2.",
+            )  # fmt: skip
+        return self.steps
 
     def _connection(self, synapses: IntegerSynapses) -> Connection:
         source, pre, post = synapses.source, self._at[synapses.source.pre], self._at[synapses.source.post]

@@ -53,7 +53,8 @@ class IdealLayer:
 
     `current_decay` 0: the current has no memory. `threshold` inf: it never spikes, and its membrane is read.
     `reset`: in the step of the spike; `zero_held` is zero, and what arrives in the next step is lost (the current
-    goes on). `reached`: a spike where v' >= threshold. `gain`: units of the source's membrane for one of v.
+    goes on); `once` is zero, and what arrives in all the steps after is lost. `reached`: a spike where v' >= threshold.
+    `gain`: units of the source's membrane for one of v.
     `unit`: where the source itself counts its membrane in whole steps (`truncated`), what one of them is worth in x.
     `departures`: in words, where the source does something that the chip's neuron does not, so that this layer is only
     the nearest (none: it does the same).
@@ -67,7 +68,7 @@ class IdealLayer:
     bias: FloatArray
     current_bias: FloatArray
     gain: FloatArray
-    reset: Literal["zero", "subtract", "zero_held"] = "zero"
+    reset: Literal["zero", "subtract", "zero_held", "once"] = "zero"
     reached: bool = False
     unit: float | None = None
     departures: tuple[str, ...] = ()

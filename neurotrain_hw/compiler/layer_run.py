@@ -55,7 +55,7 @@ class IdealState:
             self.membrane = np.where(spikes, v - np.where(np.isfinite(layer.threshold), layer.threshold, 0), v)
         else:
             self.membrane = np.where(spikes, 0.0, v)
-            self.held = spikes if layer.reset == "zero_held" else self.held
+            self.held = _held(layer, self.held, spikes)
         return spikes
 
 
@@ -85,7 +85,7 @@ def integer_layer_run(layer: IntegerLayer, arriving: IntArray, arithmetic: Arith
         v[held] = 0
         fired = (v >= theta if arithmetic.threshold == "reached" else v > theta) & ~held
         v = np.where(fired, v - theta if layer.source.reset == "subtract" else 0, v)
-        held = fired if layer.source.reset == "zero_held" else held
+        held = _held(layer.source, held, fired)
         spikes[:, t], membranes[:, t] = fired, v
     return spikes, membranes
 
@@ -94,6 +94,11 @@ def shifted(sums: npt.NDArray[Any], exponent: int) -> IntArray:
     """acc << exponent, or acc >> -exponent with floor."""
     whole = np.rint(sums).astype(np.int64)
     return np.asarray(whole << exponent if exponent >= 0 else whole >> -exponent)
+
+
+def _held(layer: IdealLayer, held: npt.NDArray[np.bool_], fired: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Neurons that neither integrate nor spike in the next step."""
+    return {"zero_held": fired, "once": held | fired}.get(layer.reset, held)
 
 
 def _truncated(product: IntArray) -> IntArray:

@@ -137,7 +137,10 @@ def _own_exponent(layer: IdealLayer, first: IdealSynapses) -> int | None:
         return None
     # mixed weights of 8 bits are even; kernels are taken as they are
     grid = 1 if first.conv is not None and not first.delay else 1 << (9 - first.quantisation.bits)
-    exp = math.log2(float(first.quantisation.scales(1)[0]) / (layer.unit * grid * WEIGHT_ONE))
+    rows = first.quantisation.scales(first.row_scale.size) * np.abs(first.row_scale)
+    if not rows.all() or np.any(rows != rows[0]):
+        return None
+    exp = math.log2(float(rows[0]) / (layer.unit * grid * WEIGHT_ONE))
     return int(exp) if exp == int(exp) else None
 
 

@@ -23,13 +23,14 @@ from neurotrain_hw.interchange import NodeMeaning
 from neurotrain_hw.interchange.primitives import SPIKING
 from neurotrain_hw.program import Arithmetic
 
-ChipReset = Literal["zero", "subtract", "zero_held"]
+ChipReset = Literal["zero", "subtract", "zero_held", "once"]
 
 # What a reset is on a chip that resets in the step of the spike, and what then is not the same.
 _RESETS: dict[str, tuple[ChipReset, str]] = {
     "zero": ("zero", ""),
     "zero_delayed": ("zero", ""),  # v is reset before the next update, which no spike can tell from at once
     "zero_held": ("zero_held", ""),
+    "once": ("once", ""),
     "subtract": ("subtract", ""),
     "subtract_before": ("subtract", ""),
     "subtract_pending": ("subtract", "its threshold is subtracted at once, not twice around a spike"),
@@ -130,7 +131,7 @@ def _spiking(
     if np.any(threshold <= 0):
         raise ValueRangeError(f"v_threshold goes down to {threshold.min():.4g}", where=where, need="above 0")
     reset, change = _RESETS[meaning.reset]
-    if meaning.reset.startswith("zero") and np.any(v_reset != 0):
+    if (meaning.reset.startswith("zero") or reset == "once") and np.any(v_reset != 0):
         raise UnsupportedError(
             f"it resets to {v_reset.flat[np.abs(v_reset).argmax()]:.4g}, and the chip's neuron resets to 0",
             where=where, need="v_reset of 0",
@@ -144,6 +145,9 @@ def _spiking(
     if reset == "zero_held" and (common["bias"].any() or "zero" not in allowed):
         reset = "zero"
         departures.append("what arrives in the step after a spike counts, where the source loses it")
+    if reset == "once" and "zero" not in allowed:
+        reset = "zero"
+        departures.append("it spikes as often as its membrane reaches the threshold, where the source spikes once")
     reached = meaning.threshold == "reached"
     if reached and common["unit"] and chip.text("neuron.threshold") != "reached" and "programmable" not in allowed:
         departures.append("it spikes above its threshold only, where the source spikes at it")

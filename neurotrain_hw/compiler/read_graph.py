@@ -84,7 +84,7 @@ class _Reader:
         if not found:
             self.notes.append(f"{name}: nothing arrives at these neurons")
         drive = self._biases(name, layer.n)
-        if np.any(layer.current_decay != 0) or layer.reset == "zero_held":
+        if np.any(layer.current_decay != 0) or layer.reset in ("zero_held", "once"):
             layer = replace(layer, current_bias=layer.current_bias + drive)
         else:
             layer = replace(layer, bias=layer.bias + drive)

@@ -7,7 +7,9 @@ import json
 import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,7 @@ def _write(
 ) -> None:
     """Make all frames in a folder beside, which takes its place when it is whole."""
     output_folder(place.parent)
+    print(f"making frames of {key['name']}, once, in {place}", file=sys.stderr)
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
@@ -121,7 +124,8 @@ def _write(
             found[part] = {"labels": labels, "order": sorted(range(len(names)), key=names.__getitem__)}
         (beside / "parts.json").write_text(json.dumps({"key": key, "parts": found}))
         shutil.rmtree(place, ignore_errors=True)
-        beside.replace(place)
+        with suppress(OSError):  # another process may have put the same there in the meantime
+            beside.replace(place)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

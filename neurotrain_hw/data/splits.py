@@ -84,6 +84,11 @@ class Splits:
         """Inputs of a network, the product of `shape`."""
         return math.prod(self.shape)
 
+    def as_dict(self) -> dict[str, object]:
+        """What a result must say of its data: name, numbers of samples, classes, shape and note."""
+        parts = {name: len(getattr(self, name)) for name in ("train", "validation", "test")}
+        return {"name": self.name, **parts, "classes": self.classes, "shape": list(self.shape), "note": self.note}
+
     def encoded(self, encoding: Encoding) -> Splits:
         """The same samples under another encoding."""
         parts = {name: replace(getattr(self, name), encoding=encoding) for name in ("train", "validation", "test")}

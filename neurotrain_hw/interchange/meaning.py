@@ -21,7 +21,7 @@ from neurotrain_hw.errors import ValueRangeError
 
 Reset = Literal[
     "zero", "subtract", "subtract_multiple", "subtract_pending",
-    "zero_delayed", "zero_held", "subtract_before", "subtract_delayed", "none",
+    "zero_delayed", "zero_held", "subtract_before", "subtract_delayed", "once", "none",
 ]  # fmt: skip
 Integration = Literal["none", "euler", "exponential", "truncated"]
 Drive = Literal["equation", "unit", "unit_decayed"]
@@ -124,7 +124,8 @@ class NodeMeaning:
     n = floor(v / thr) spikes in one step, v = v - n thr; `subtract_pending` (snnTorch) as `subtract`, and a v that
     stays above thr counts as one thr less when the next spike is decided. In the next step: `zero_delayed` v = v_reset
     before the update; `zero_held` v = v_reset after it, whatever arrived; `subtract_before` v = v - thr before the
-    update; `subtract_delayed` after it. `none`: it never resets.
+    update; `subtract_delayed` after it. `once`: v = v_reset from the first spike on, the only one of a sample. `none`:
+    it never resets.
     `integration`: `euler` is v' = v + dt/tau * (v_leak - v + r * I); `exponential` the exact solution for an input that
     is constant in a step, v' = v_inf + (v - v_inf) exp(-dt/tau) with v_inf = v_leak + r * I; `truncated` is Loihi's: v
     a multiple of 2^-12, v' = trunc(v * (1 - dt/tau)) + I with the decay in steps of 2^-12.

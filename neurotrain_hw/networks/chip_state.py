@@ -109,13 +109,14 @@ def chip_state(layer: LayerSpec, weights: Sequence[Any]) -> ChipState:
         bits = max(int(layer.weight_bits or 8), 2)
         kernel = layer.kind == "conv"
         grid = 1 if kernel else 1 << (9 - bits)
-        scale = forward.scale.detach().double()
+        # behind a pool of spikes, every one of its synapses has a share of the weight
+        scale = forward.scale.detach().double() / layer.input_pool**2
         scale = scale.reshape(()) if scale.numel() == 1 else scale.reshape((-1, 1, 1) if kernel else (-1,))
         octaves = [round(math.log2(float(other.scale) / float(scale))) for other in weights[1:]]
         lowest = -(grid.bit_length() - 1) - min([0, *octaves])
         highest = _EXP_MAX - max([0, *octaves])
         mantissa = layer.threshold * grid / scale  # at an exponent of 0
-        sums = sum(_largest_sum(w, w.scale.detach().double()) for w in weights)
+        sums = sum(_largest_sum(w) for w in weights)
         once = float((sums / scale.reshape(-1)).max()) * grid * (1 << _SHIFT) / (1 - layer.alpha)
         fitting = [
             exp for exp in range(highest, lowest - 1, -1)
@@ -135,7 +136,7 @@ def chip_state(layer: LayerSpec, weights: Sequence[Any]) -> ChipState:
         return ChipState(unit, vth, exp, grid, dv, du, forward.value.dtype)
 
 
-def _largest_sum(weights: Any, scale: torch.Tensor) -> torch.Tensor:
+def _largest_sum(weights: Any) -> torch.Tensor:
     """Per row, the largest sum of weights of one sign."""
     value = weights.value.detach().double()
     rows = value.flatten(1) if value.dim() > 1 else value[:, None]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 # number formats that `state` may name
 STATES = ("loihi",)
+# kinds whose membrane may keep all that it gets
+LEAKLESS = ("lif", "integrator")
 # (key, what is wrong, what is needed)
 Fault = tuple[str, str, str]
 
@@ -52,8 +54,10 @@ def _own(layer: LayerSpec) -> Iterator[Fault]:
 
 def _neuron(layer: LayerSpec) -> Iterator[Fault]:
     kind = layer.neuron
-    if not 0 <= layer.beta < 1 and not (kind == "integrator" and layer.beta == 1):
+    if not 0 <= layer.beta <= 1 or (layer.beta == 1 and kind not in LEAKLESS):
         yield "beta", f"got {layer.beta:g}", "a number of at least 0 and below 1"
+    if layer.reset == "once" and kind not in ("lif", "synaptic"):
+        yield "reset", f"'once' for neurons of kind '{kind}'", "neuron 'lif' or 'synaptic'"
     if layer.alpha and kind not in ("synaptic", "alpha"):
         yield "alpha", f"a neuron of kind '{kind}' has no current of its own", "neuron 'synaptic' or 'alpha'"
     if (layer.adaptation or layer.adaptation_decay) and kind != "adaptive":
@@ -83,9 +87,10 @@ def _state(layer: LayerSpec) -> Iterator[Fault]:
     for key in ("learn_beta", "learn_threshold", "bias"):
         if getattr(layer, key):
             yield key, "not in the chip's number format", "false"
-    for key in ("input_pool", "pool"):
-        if getattr(layer, key) > 1:
-            yield key, "a pool multiplies out with the weights, which then have more bits", "1, or a stride"
+    if layer.pool > 1:
+        yield "pool", "a pool of currents multiplies out with the weights, which then have more bits", "input_pool"
+    if layer.input_pool > 1 and layer.pooling == "max":
+        yield "pooling", "no chip's synapses form a maximum", "'average'"
     if layer.recurrent != "none" and not (layer.power_of_two and layer.weight_scale == "tensor"):
         yield "recurrent", "two scales share a membrane, where they must be powers of two apart", "power_of_two = true"
 

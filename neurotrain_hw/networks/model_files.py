@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from neurotrain_hw.errors import FormatError, UnknownNameError
 from neurotrain_hw.files import shipped
-from neurotrain_hw.networks.layer_faults import STATES
+from neurotrain_hw.networks.layer_faults import LEAKLESS, STATES
 from neurotrain_hw.networks.spec import MOST_WEIGHT_BITS, LayerSpec, ModelSpec, Surrogate, fitted
 from neurotrain_hw.schema import Table, read_toml
 
@@ -91,7 +91,7 @@ def _layer(table: Table) -> LayerSpec:
     else:
         values |= {"channels": table.whole("channels", low=1), "kernel": table.whole("kernel", low=1)}
     values |= {key: table.whole(key, low=low) for key, low in _SIZES.items() if table.has(key)}
-    whole = neuron == "integrator" and table.has("beta") and table.plain("beta") == 1
+    whole = neuron in LEAKLESS and table.has("beta") and table.plain("beta") == 1
     values["beta"] = 1.0 if whole else table.share("beta")
     values["alpha"] = table.share("alpha") if neuron in ("synaptic", "alpha") or table.has("alpha") else 0.0
     adaptive = neuron == "adaptive"

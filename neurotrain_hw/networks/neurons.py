@@ -36,7 +36,7 @@ def neurons_of(layer: LayerSpec, shape: Shape, surrogate: Surrogate) -> nn.Modul
     common = {
         "threshold": threshold,
         "spike_grad": spike,
-        "reset_mechanism": layer.reset,
+        "reset_mechanism": "none" if layer.reset == "once" else layer.reset,
         "learn_threshold": layer.learn_threshold,
     }
     made: snntorch.SpikingNeuron
@@ -52,12 +52,13 @@ def neurons_of(layer: LayerSpec, shape: Shape, surrogate: Surrogate) -> nn.Modul
         made = snntorch.Leaky(beta=beta, learn_beta=layer.learn_beta, reset_delay=True, **common)
     # snnTorch keeps every neuron ever made in a class list, which would hold the networks of a campaign in memory
     snntorch.SpikingNeuron.instances.remove(made)
-    return made
+    return Once(made) if layer.reset == "once" else made
 
 
 def rest(layer: LayerSpec, current: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The state of neurons that have had no input, for currents (N, *shape)."""
-    return tuple(torch.zeros_like(current) for _ in range(STATES[layer.neuron] + (layer.state is not None)))
+    more = (layer.state is not None) + (layer.reset == "once")
+    return tuple(torch.zeros_like(current) for _ in range(STATES[layer.neuron] + more))
 
 
 def spike_function(surrogate: Surrogate) -> SpikeFunction:
@@ -90,6 +91,31 @@ class Lapicque(snntorch.Lapicque):
         self.mem = (1 - self.reset) * self.mem
         made: torch.Tensor = self._base_state_function(current)
         return made
+
+
+class Once(nn.Module):
+    """Neurons whose first spike is their only one; the state is (whether they have spiked, *theirs)."""
+
+    def __init__(self, neurons: nn.Module) -> None:
+        super().__init__()
+        self.neurons = neurons
+
+    @property
+    def beta(self) -> torch.Tensor:
+        """Decay of the membrane."""
+        found: torch.Tensor = self.neurons.beta
+        return found
+
+    @property
+    def threshold(self) -> torch.Tensor:
+        """Where they spike."""
+        found: torch.Tensor = self.neurons.threshold
+        return found
+
+    def forward(self, current: torch.Tensor, done: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        above, *after = self.neurons(current, *state)
+        fired = above * (1 - done)
+        return (fired, done + fired.detach(), *after)
 
 
 class Adaptive(nn.Module):

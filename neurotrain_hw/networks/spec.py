@@ -13,7 +13,7 @@ Shape = tuple[int, ...]
 Kind = Literal["dense", "conv"]
 Recurrence = Literal["none", "one-to-one", "all-to-all"]
 Neuron = Literal["lif", "lapicque", "synaptic", "alpha", "adaptive", "integrator"]
-Reset = Literal["zero", "subtract", "none"]
+Reset = Literal["zero", "subtract", "none", "once"]
 # float32 weights hold scale * integer to within 1/1000 of a step up to here
 MOST_WEIGHT_BITS = 12
 
@@ -38,7 +38,7 @@ class LayerSpec:
     `pool`: the same for the currents of a convolution, `pooling` says how. `recurrent`: synapses among the layer's own
     neurons, whose spikes arrive one step later. `bias`: a learned constant current.
 
-    Neurons. `beta`: membrane decay per step, 0 <= beta < 1 (1 for an integrator). `threshold` > 0, in units of the
+    Neurons. `beta`: membrane decay per step, 0 <= beta <= 1 (below 1 for most kinds). `threshold` > 0, in units of the
     membrane. `alpha`: decay of the synaptic current ("synaptic", "alpha"). `adaptation`: growth of an adaptive
     threshold per spike, `adaptation_decay`: the share of it left a step later. `learn_beta`, `learn_threshold`: one
     learned value per neuron, or per channel of a convolution.

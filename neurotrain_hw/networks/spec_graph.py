@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.interchange import Graph, Meaning, NodeMeaning, Quantisation
+from neurotrain_hw.interchange.meaning import Reset
 from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.layer_faults import pooled
 from neurotrain_hw.networks.network import SpikingNetwork
@@ -39,7 +40,7 @@ def spec_graph(network: SpikingNetwork, dt_s: float) -> Graph:
         found, arriving, after = weights[layer.name], pooled(shape, layer.input_pool), layer.after(shape)
         chip = network.parts()[position].chip
         if chip is not None:
-            found = _in_chip_steps(found, chip)
+            found = _in_chip_steps(found, chip, layer)
         if layer.input_pool > 1:
             graph.add(f"{layer.name}_arriving", _pool(layer, layer.input_pool, shape, arriving))
         if layer.kind == "dense" and len(arriving) > 1:
@@ -130,14 +131,16 @@ def _neurons(graph: _Chain, layer: LayerSpec, network: SpikingNetwork, position:
     if layer.spikes:
         learned = per_neuron(module.threshold, shape, where=where) if layer.learn_threshold else layer.threshold
         ends = {"v_threshold": np.broadcast_to(learned, shape).astype(float), "v_reset": zeros}
-    reset = "subtract_delayed" if layer.reset == "subtract" else layer.reset
+    # one step later is the same where nothing leaks in between
+    late = layer.reset == "subtract" and not np.all(beta == 1)
+    reset: Reset = "subtract_delayed" if late else layer.reset
     graph.add(layer.name, _node(layer, beta, zeros, ends, dt_s), NodeMeaning(reset=reset, integration="euler"))
 
 
 def _node(
     layer: LayerSpec, beta: FloatArray, zeros: FloatArray, ends: dict[str, FloatArray], dt_s: float
 ) -> nir.NIRNode:
-    if np.all(beta == 1):  # only an integrator's, or one that was learned
+    if np.all(beta == 1) and layer.neuron != "synaptic":
         r = np.full(zeros.shape, 1 / dt_s)
         return nir.IF(r=r, **ends) if layer.spikes else nir.I(r)
     tau = dt_s / np.where(beta < 1, 1 - beta, 2.0**-60)  # 1 - dt / tau is 1 in float64
@@ -149,14 +152,14 @@ def _node(
     return nir.LIF(tau=tau, r=r, v_leak=zeros, **ends) if layer.spikes else nir.LI(tau=tau, r=r, v_leak=zeros)
 
 
-def _in_chip_steps(weights: LayerWeights, chip: ChipState) -> LayerWeights:
-    """The same integers with scales that are powers of two, so that one step of the membrane counts 2^-12."""
+def _in_chip_steps(weights: LayerWeights, chip: ChipState, layer: LayerSpec) -> LayerWeights:
+    """The same integers with scales so that, behind a pool's mean, one step of the membrane counts 2^-12."""
     scale = chip.grid * 2.0 ** (chip.exp - 6)
     recurrent = weights.recurrent
     if recurrent is not None and recurrent.scale is not None and weights.scale is not None:
         octave = round(math.log2(float(recurrent.scale) / float(weights.scale)))  # type: ignore[arg-type]
         recurrent = _rescaled(recurrent, scale * 2.0**octave)
-    return replace(_rescaled(weights, scale), recurrent=recurrent)
+    return replace(_rescaled(weights, scale * layer.input_pool**2), recurrent=recurrent)
 
 
 def _rescaled(weights: LayerWeights, scale: float) -> LayerWeights:

@@ -47,6 +47,7 @@ class Neurons:
         self.v: Array = np.zeros((batch, *r.shape), precision)
         self.sent: Array = np.zeros_like(self.v)
         self.above: Array = np.zeros(self.v.shape, bool)
+        self.done: Array = np.zeros(self.v.shape, bool)  # with the reset `once`: who has spiked
         if self.spikes:
             self.threshold = given("v_threshold").astype(precision)
             self.v_reset = given("v_reset").astype(precision)
@@ -64,6 +65,8 @@ class Neurons:
         """Begin a step: who is above the threshold now."""
         if self.spikes:
             self.above = self._fires(self.v)
+            if self.sends_first and self.meaning.reset == "once":
+                self.above = self._first(self.above)
             if self.sends_first:
                 self.sent = self.above.astype(self.v.dtype)
 
@@ -82,6 +85,8 @@ class Neurons:
             return
         if reset == "zero_held":
             self.v = np.where(above, self.v_reset, self.v)
+        elif reset == "once":
+            self.v = np.where(self.done, self.v_reset, self.v)
         elif reset in ("subtract_delayed", "subtract_pending"):
             self.v = self.v - above * self.threshold
         if not self.sends_first:
@@ -92,7 +97,9 @@ class Neurons:
     def _spike(self) -> Array:
         """The spikes of v, and the reset that belongs to the same step."""
         reset, fires = self.meaning.reset, self._fires(self.v)
-        if reset == "zero":
+        if reset == "once":
+            fires = self._first(fires)
+        if reset in ("zero", "once"):
             self.v = np.where(fires, self.v_reset, self.v)
         elif reset == "subtract":
             self.v = self.v - fires * self.threshold
@@ -102,6 +109,12 @@ class Neurons:
             times: Array = np.where(fires, np.floor(self.v / self.threshold), self.type(0))
             self.v = self.v - times * self.threshold
             return times
+        return fires
+
+    def _first(self, fires: Array) -> Array:
+        """Who spikes for the first time."""
+        fires = fires & ~self.done
+        self.done = self.done | fires
         return fires
 
     def _fires(self, v: Array) -> Array:

@@ -11,24 +11,27 @@ from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
 from neurotrain_hw.trainers.settings import RunSettings
 
 if TYPE_CHECKING:
+    from neurotrain_hw.trainers.any_module import ModuleRun, fit_module
     from neurotrain_hw.trainers.evaluate import accuracy, spike_counts
     from neurotrain_hw.trainers.loop import Report, train
     from neurotrain_hw.trainers.memory import measure_learning_bytes
     from neurotrain_hw.trainers.memory_audit import MemoryAudit, audit_memory
 
 __all__ = [
-    "BpttSettings", "EpropSettings", "MemoryAudit", "Report", "RuleSettings", "RunSettings", "TrainedRun", "accuracy",
-    "audit_memory", "default_settings", "load_run", "measure_learning_bytes", "spike_counts", "train",
-    "trainable_rules",
+    "BpttSettings", "EpropSettings", "MemoryAudit", "ModuleRun", "Report", "RuleSettings", "RunSettings", "TrainedRun",
+    "accuracy", "audit_memory", "default_settings", "fit_module", "load_run", "measure_learning_bytes", "spike_counts",
+    "train", "trainable_rules",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(
     __name__,
     {
         "MemoryAudit": "memory_audit",
+        "ModuleRun": "any_module",
         "Report": "loop",
         "accuracy": "evaluate",
         "audit_memory": "memory_audit",
+        "fit_module": "any_module",
         "measure_learning_bytes": "memory",
         "spike_counts": "evaluate",
         "train": "loop",

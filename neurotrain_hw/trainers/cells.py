@@ -1,7 +1,8 @@
 """One layer of spiking neurons as the trainers see it: its equations, one step, and its derivative through time.
 
     v' = beta * v * (1 - s) + I                  reset to zero, in the step after the spike
-    v' = beta * v - threshold * s + I            reset by subtraction; without `threshold * s`, no reset
+    v' = beta * v - threshold * s + I            reset by subtraction
+    v' = beta * v + I                            no reset, or "once": a neuron that has spiked does not spike again
     A' = threshold + strength * a,   s' = 1 where v' > A', else 0,   a' = rho * a + s'
 
 I, the current: what arrives, c = W x + R s + b; with a synaptic current I' = alpha * I + c; of alpha neurons
@@ -34,7 +35,7 @@ from neurotrain_hw.trainers.psi import PseudoDerivative
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.online import Step
 
-Reset = Literal["zero", "subtract", "none"]
+Reset = Literal["zero", "subtract", "none", "once"]
 Currents = tuple[torch.Tensor, ...]
 
 
@@ -126,6 +127,8 @@ class Cell:
             found.append("adaptive")
         if self.bias is not None:
             found.append("bias")
+        if self.reset == "once":
+            found.append("once")
         if self.alpha is not None:
             found.append("alpha" if self.double else "synaptic")
         if self.learned:
@@ -149,8 +152,15 @@ class Cell:
         if self.recurrent is not None:
             current += self.ways[1].operator.drive(before.fired, self.recurrent)[0]
         v, currents = self.integrate(before.v, before.fired, before.currents, current, "gate")
-        fired = (self.distance(v, before.a) > 0).to(v.dtype)
-        return State(v, fired, self.rho * before.a + fired if self.strength else before.a, currents), out
+        fired, a = self.fire((self.distance(v, before.a) > 0).to(v.dtype), before.a)
+        return State(v, fired, a, currents), out
+
+    def fire(self, above: torch.Tensor, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spikes and adaptation of neurons that are `above` their threshold."""
+        if self.reset == "once":
+            fired = above * (1 - a)
+            return fired, a + fired.detach()
+        return above, self.rho * a + above if self.strength else a
 
     def integrate(
         self, v: torch.Tensor, fired: torch.Tensor, currents: Currents, arriving: torch.Tensor, gradient: ResetGradient
@@ -186,7 +196,7 @@ class Cell:
         """What decay and reset leave of the membranes."""
         fired = fired if gradient == "full" else fired.detach()
         decayed = self.beta * v if self.chip is None else self.chip.decayed(v)
-        if self.reset == "none":
+        if self.reset in ("none", "once"):
             return decayed
         if self.reset == "subtract":
             return decayed - self.threshold * fired
@@ -211,7 +221,10 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Membranes before the reset, spikes, adaptation and synaptic currents, (N, *neurons) each."""
+    """Membranes before the reset, spikes, adaptation (with the reset "once": spikes so far) and synaptic currents.
+
+    (N, *neurons) each.
+    """
 
     v: torch.Tensor
     fired: torch.Tensor
@@ -277,8 +290,7 @@ def unroll(
             if cell.recurrent is not None:
                 current = current + cell.ways[1].operator.current(fired, cell.recurrent)
             v, currents = cell.integrate(v, fired, currents, current, gradient)
-            fired = _Spike.apply(cell.distance(v, a), cell.psi)
-            a = cell.rho * a + fired if cell.strength else a
+            fired, a = cell.fire(_Spike.apply(cell.distance(v, a), cell.psi), a)
             membranes.append(v)
             train.append(fired)
         ends.append(State(v, fired, a, currents))

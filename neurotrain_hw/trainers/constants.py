@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +18,11 @@ Decoding = Literal["rate", "membrane", "membrane-max", "membrane-last", "first-s
 ResetGradient = Literal["constant", "gate", "full"]
 Optimiser = Literal["adam", "adamw", "adamax", "sgd"]
 Schedule = Literal["linear", "cosine", "constant"]
-# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer
+# adaptive: a threshold that rises with spikes; learned: decay or threshold; heterogeneous: decays differ in a layer;
+# once: a neuron's first spike is its only one
 Layer = Literal[
-    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
+    "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous",
+    "once",
 ]  # fmt: skip
 
 
@@ -201,3 +204,123 @@ class UnsupervisedSettings(TraceSettings):
     amplitude: float = 0.01
     post_decay: float | None = None
     depression: float = 1.05
+
+
+@dataclass(frozen=True)
+class SpikeTimeSettings(RuleSettings):
+    """Rules on first-spike times, which are read by the first output spike."""
+
+    loss: Loss = "first-spike-mse"
+    decoding: Decoding | None = "first-spike"
+
+
+@dataclass(frozen=True)
+class S4nnSettings(SpikeTimeSettings):
+    """S4NN; `gap`: steps by which outputs other than the label's should come later."""
+
+    learning_rate: float = 0.2
+    optimiser: Optimiser = "sgd"
+    batch: int = 8
+    weight_decay: float = 1e-6
+    gap: float = 2.0
+
+
+@dataclass(frozen=True)
+class SstdpSettings(S4nnSettings):
+    """SSTDP; what causal (`potentiation`) and late (`depression`) spikes count, and `tau` in steps, None for a step."""
+
+    gap: float = 5.0
+    potentiation: float = 1.0
+    depression: float = 0.0
+    tau: float | None = None
+
+
+@dataclass(frozen=True)
+class SpikepropSettings(SpikeTimeSettings):
+    """SpikeProp; target times of the label and of the others in shares of T; slopes count as `least_slope` at least.
+
+    `one_sided`: a label that spikes before its target, and others that do after theirs, have no error.
+    """
+
+    early: float = 0.25
+    late: float = 0.75
+    least_slope: float = 0.1
+    one_sided: bool = True
+
+
+@dataclass(frozen=True)
+class ConversionSettings(RuleSettings):
+    """A network of ReLUs, converted: `balance` by the largest activation of a layer, its `percentile`, or half of it.
+
+    `samples`: training samples that the activations are taken from. `ann_gain`: from the ReLUs' outputs to logits.
+    """
+
+    learning_rate: float = 5e-3
+    balance: Literal["max", "percentile", "half-max"] = "percentile"
+    percentile: float = 99.9
+    samples: int = 512
+    ann_gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class HybridSettings(ConversionSettings):
+    """Conversion for `conversion_epochs`, then surrogate-gradient BPTT as `BpttSettings` has it."""
+
+    loss: Loss = "count-ce"
+    gain: float = 0.25
+    reset_gradient: ResetGradient = "gate"
+    conversion_epochs: int = 10
+
+
+@dataclass(frozen=True)
+class TripletSettings(UnsupervisedSettings):
+    """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
+
+    amplitude: float = 1.0
+    trace_decay: float | None = math.exp(-1 / 16.8)
+    post_decay: float | None = math.exp(-1 / 33.7)
+    slow_pre: float = math.exp(-1 / 101)
+    slow_post: float = math.exp(-1 / 125)
+    pair_plus: float = 5e-10
+    triplet_plus: float = 6.2e-3
+    pair_minus: float = 7e-3
+    triplet_minus: float = 2.3e-4
+
+
+@dataclass(frozen=True)
+class RewardSettings(UnsupervisedSettings):
+    """Reward-modulated STDP: `tag_decay` per step, and what makes one reward for all teach a network.
+
+    `winner`: of the output neurons only the one that answered learns. `hit_rate`: of the running mean of each answer's
+    rewards, which is taken off the reward; None takes nothing off. `noise`: standard deviation of a current into every
+    output neuron, one per sample. `competing`: a neuron's synapses share a sum and a length. `amplitude`: strength of
+    hidden layers' change beside the output layer's.
+    """
+
+    learning_rate: float = 0.015
+    batch: int = 8
+    amplitude: float = 1e-4
+    depression: float = 0.0
+    tag_decay: float = 0.96
+    winner: bool = True
+    hit_rate: float | None = 0.05
+    noise: float = 0.5
+    competing: bool = True
+
+
+@dataclass(frozen=True)
+class TargetPropagationSettings(TraceSettings):
+    """Difference target propagation: decay of the rates, size of the step to the outputs' targets, and the noise
+    (standard deviation, on rates) that the feedback nets learn to remove."""
+
+    rate_decay: float = 0.9
+    target_step: float = 0.1
+    noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class ForwardForwardSettings(TraceSettings):
+    """Forward-Forward: decay of the spike counts per step, and the goodness `theta` that divides right from wrong."""
+
+    count_decay: float = 0.9
+    theta: float = 2.0

@@ -9,27 +9,38 @@ from typing import Literal, get_args
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks.spec import ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
+from neurotrain_hw.rules.signals import CONSTANTS as CHIP_CONSTANTS
 from neurotrain_hw.trainers.common_checks import check_common
 from neurotrain_hw.trainers.constants import (
     PER_STEP,
     BpttSettings,
+    ConversionSettings,
     EpropSettings,
     EsdRtrlSettings,
     EtlpSettings,
+    ForwardForwardSettings,
     FpttSettings,
+    HybridSettings,
     Layer,
     Loss,
     OnlineSettings,
     OstlSettings,
     PerturbationSettings,
+    RewardSettings,
     RtrlSettings,
     RuleSettings,
+    S4nnSettings,
+    SpikepropSettings,
+    SstdpSettings,
     StllrSettings,
+    TargetPropagationSettings,
     TbpttSettings,
     TracePropagationSettings,
     TraceSettings,
+    TripletSettings,
     UnsupervisedSettings,
 )
+from neurotrain_hw.trainers.needs import Need, check_needs
 
 ALL_LAYERS: tuple[Layer, ...] = (
     "dense", "conv", "recurrent", "bias", "adaptive", "synaptic", "alpha", "learned", "heterogeneous"
@@ -56,6 +67,8 @@ class Declaration:
     steps of a sample, is bounded by a window, or is local in time. `deep`: whether more than one hidden layer can be
     trained. `words`: bound on words per sample, None for none (the words are those of RTRL's derivatives).
     `samples` in a batch and `hidden` layers: at least. `unused`: constants that it has no use for.
+    `needs`: what it asks of neurons and pools. `model`: one of the package's that it can train. `encoding`: the one
+    that it is made for, taken where none is named; None for any.
     """
 
     home: tuple[str, str]
@@ -68,6 +81,9 @@ class Declaration:
     samples: int = 1
     hidden: int = 0
     unused: frozenset[str] = frozenset()
+    needs: tuple[Need, ...] = ()
+    model: str = "digits-fc"
+    encoding: str | None = None
 
 
 _RATE = frozenset({"rate_strength", "rate_target", "rate_lower", "rate_upper", "rate_level"})
@@ -75,14 +91,28 @@ _PSI = frozenset({"psi", "psi_width"})
 _SCALE = frozenset({"feedback_scale"})  # no random feedback
 _WEIGHTS_ALONE = _RATE | _PSI | _SCALE | {"update", "burn_in"}
 _UNTAUGHT = _RATE | _PSI | _SCALE
+_TIMES = _RATE | _PSI | {"gain", "population"}
+_RELUS = _RATE | _PSI | {"gain", "population"}
 
 DECLARATIONS: Mapping[str, Declaration] = {
+    "ann-conversion": Declaration(
+        ("ann_conversion", "trainer"),
+        ConversionSettings(),
+        layers=("dense", "conv", "bias"),
+        losses=("membrane-ce",),
+        unused=_RELUS,
+        needs=("rate", "plain weights", "sums"),
+        model="digits-if",
+    ),
     "bcm": Declaration(
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
-    "bptt": Declaration(("bptt", "trainer"), BpttSettings(), ALL_LAYERS, "sample", ANY_LOSS),
+    "bptt": Declaration(("bptt", "trainer"), BpttSettings(), (*ALL_LAYERS, "once"), "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), TraceSettings(psi="triangle"), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "difference-target-propagation": Declaration(
+        ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
+    ),
     "drtp": Declaration(("drtp", "trainer"), TraceSettings(rate_strength=0.05), BROADCAST),
     "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings(loss="membrane-ce", gain=1.0), (*TRACED, "adaptive")),
@@ -108,9 +138,22 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "evolution-strategies": Declaration(
         ("weight_perturbation", "evolution"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE
     ),
+    "forward-forward": Declaration(
+        ("forward_forward", "trainer"), ForwardForwardSettings(), PER_NEURON, hidden=1, unused=_RATE | _SCALE
+    ),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
     "hebb": Declaration(
         ("unsupervised", "hebb"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
+    ),
+    "hybrid-conversion": Declaration(
+        ("hybrid_conversion", "trainer"),
+        HybridSettings(),
+        layers=("dense", "conv", "bias"),
+        memory="sample",
+        losses=ANY_LOSS,
+        unused=frozenset({"population"}),
+        needs=("rate", "plain weights", "sums"),
+        model="digits-if",
     ),
     "node-perturbation": Declaration(
         ("node_perturbation", "trainer"), PerturbationSettings(), layers=DENSE, unused=_RATE | _PSI | _SCALE | {"draws"}
@@ -123,11 +166,44 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
     "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
+    "reward-stdp": Declaration(
+        ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
+    ),
     "rtrl": Declaration(
         ("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE
     ),
+    "s4nn": Declaration(
+        ("s4nn", "trainer"),
+        S4nnSettings(),
+        layers=("dense", "conv", "once"),
+        losses=("first-spike-mse",),
+        unused=_TIMES,
+        needs=("no leak", "one spike", "sums"),
+        model="digits-once",
+        encoding="latency",
+    ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
+    "spikeprop": Declaration(
+        ("spikeprop", "trainer"),
+        SpikepropSettings(),
+        layers=("dense", "conv", "synaptic", "once"),
+        losses=("first-spike-mse",),
+        unused=_TIMES,
+        needs=("slope", "one spike", "sums"),
+        model="digits-once-synaptic",
+        encoding="latency",
+    ),
+    "sstdp": Declaration(
+        ("sstdp", "trainer"),
+        SstdpSettings(),
+        layers=("dense", "conv", "once"),
+        losses=("first-spike-mse",),
+        unused=_TIMES,
+        needs=("no leak", "one spike", "sums"),
+        model="digits-once",
+        encoding="latency",
+    ),
     "stsf": Declaration(
         ("stsf", "trainer"),
         OnlineSettings(loss="spike-mse", optimiser="sgd", learning_rate=1.0),
@@ -135,9 +211,12 @@ DECLARATIONS: Mapping[str, Declaration] = {
         losses=("spike-mse",),
         unused=_PSI,
     ),
-    "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), ALL_LAYERS, "window"),
+    "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), (*ALL_LAYERS, "once"), "window"),
     "trace-propagation": Declaration(
         ("trace_propagation", "trainer"), TracePropagationSettings(), samples=2, hidden=1, unused=_RATE
+    ),
+    "triplet-stdp": Declaration(
+        ("unsupervised", "triplet_stdp"), TripletSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "weight-perturbation": Declaration(
         ("weight_perturbation", "trainer"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE | {"draws"}
@@ -162,7 +241,8 @@ def default_settings(rule: str) -> RuleSettings:
     constants = declaration(rule).constants
     if rule not in rule_names():
         return constants
-    named = load_rule(rule).defaults
+    # what a modulator on a chip is set to is in the chip's integers
+    named = {name: value for name, value in load_rule(rule).defaults.items() if name not in CHIP_CONSTANTS}
     return replace(constants, **{f.name: named[f.name] for f in fields(constants) if f.name in named})  # type: ignore[arg-type]
 
 
@@ -181,6 +261,7 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         why = "is known only at the end of a sample, when this rule has learned" if late else "has no error it can send"
         raise ValueRangeError(f"the loss '{constants.loss}' {why}", where=rule, need=" or ".join(declared.losses))
     check_common(rule, spec, constants)
+    check_needs(rule, spec, declared.needs)
     hidden = len(spec.layers) - 1
     filtered = isinstance(constants, EpropSettings) and constants.readout_filter
     if hidden > 1 and (not declared.deep or filtered):

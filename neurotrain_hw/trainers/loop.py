@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from neurotrain_hw.data import EVALUATION_SEED, Samples, Splits, load_dataset
+from neurotrain_hw.data.catalogue import dataset_facts, dataset_names
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.files import output_folder
 from neurotrain_hw.networks import ModelSpec, load_model
 from neurotrain_hw.networks.network import SpikingNetwork, build
 from neurotrain_hw.trainers import checkpoint, run_folder
 from neurotrain_hw.trainers.constants import RuleSettings
-from neurotrain_hw.trainers.declarations import check, default_settings
+from neurotrain_hw.trainers.declarations import check, declaration, default_settings
 from neurotrain_hw.trainers.devices import device_of, one_thread
 from neurotrain_hw.trainers.evaluate import evaluate
 from neurotrain_hw.trainers.make import make_trainer
@@ -74,6 +75,7 @@ def train(
     and FormatError where `folder` holds a run with other settings.
     """
     settings = _settings(model, rule, dataset, encoding, weight_bits, steps, epochs, seed, constants)
+    encoding = settings.encoding
     folder, place = Path(folder), device_of(device)
     if run_folder.is_finished(folder):
         found = run_folder.load_run(folder)
@@ -162,6 +164,7 @@ def _finish(
     seconds = sorted(state.epoch_seconds)
     document = {
         "settings": settings.as_dict(),
+        "data": splits.as_dict(),
         **found,
         "history": state.history,
         "graph": graph,
@@ -200,8 +203,11 @@ def _settings(
         spec = replace(spec, steps=steps)
     constants = constants or default_settings(rule)
     check(rule, spec, constants)
+    dataset = dataset or spec.dataset
+    if encoding is None and dataset in dataset_names() and dataset_facts(dataset).kind == "images":
+        encoding = declaration(rule).encoding
     return RunSettings(
-        spec, rule, constants, dataset or spec.dataset, constants.epochs if epochs is None else epochs, seed,
+        spec, rule, constants, dataset, constants.epochs if epochs is None else epochs, seed,
         validation=0.15, evaluation_seed=EVALUATION_SEED, encoding=encoding,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ _FORMS = {"fast": kernels.FAST, "atan": kernels.ATAN, "triangle": kernels.TRIANG
 
 def compiles(cell: Cell, like: torch.Tensor) -> bool:
     """Whether there are compiled loops for these neurons, on this device and in this type."""
-    plain = cell.alpha is None and cell.chip is None and not cell.strength
+    plain = cell.alpha is None and cell.chip is None and not cell.strength and cell.reset in _RESETS
     fixed = not (isinstance(cell.beta, torch.Tensor) or isinstance(cell.threshold, torch.Tensor))
     known = isinstance(cell.psi, Peak) and cell.psi.form in _FORMS
     return plain and fixed and known and like.device.type == "cpu" and like.dtype in (torch.float32, torch.float64)

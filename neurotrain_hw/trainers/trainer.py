@@ -129,9 +129,13 @@ class OnlineTrainer(Trainer):
 
     def start(self, batch: Batch) -> Online:
         """The state of the rule before the first step of a batch."""
+        return self._learner(self.setting(batch))
+
+    def setting(self, batch: Batch) -> Setting:
+        """What that state is made from."""
         constants = self._constants
         regime = Regime(constants.loss, constants.gain, constants.burn_in, constants.population, Activity.of(constants))
-        return self._learner(Setting(self.cells(), batch.labels, regime, batch.generator()))
+        return Setting(self.cells(), batch.labels, regime, batch.generator())
 
     def random_feedback(self, seed: int, *, scale: float | None = None) -> list[torch.Tensor]:
         """Fixed random matrices (n, classes) per hidden layer; the constants' scale goes before `scale`."""

@@ -59,7 +59,7 @@ def integer_run(lowered: Lowered, inputs: dict[str, np.ndarray], steps: int) -> 
             theta = layer.vth.astype(np.int64) << 6
             fires = (v > theta) & ~held
             v = np.where(fires, v - theta if layer.source.reset == "subtract" else 0, v)
-            state[:] = [u, v, fires if layer.source.reset == "zero_held" else np.zeros_like(held)]
+            state[:] = [u, v, {"zero_held": fires, "once": held | fires}.get(layer.source.reset, np.zeros_like(held))]
             sent[name][t] = fires
     return {name: sent[name][d + 1 : d + 1 + steps] for name, d in network.depth.items() if name not in inputs}
 
@@ -136,7 +136,7 @@ def test_a_convolutional_network(reset) -> None:
 
 
 @pytest.mark.parametrize("kind", ["CubaLIF", "LIF"])
-@pytest.mark.parametrize("reset", ["zero", "subtract", "zero_held"])
+@pytest.mark.parametrize("reset", ["zero", "subtract", "zero_held", "once"])
 def test_a_recurrent_network(reset, kind) -> None:
     lowered = expect_program(recurrent(reset, kind))
     assert lowered.program.timing.apart

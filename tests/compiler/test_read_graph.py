@@ -139,7 +139,7 @@ def test_delays_that_differ_are_refused_by_name() -> None:
         read_graph(graph_of(nodes, [("in", "wait"), ("wait", "w"), ("w", "a"), ("a", "out")]), CHIP)
 
 
-@pytest.mark.parametrize("reset", ["zero", "subtract", "zero_held", "zero_delayed", "subtract_before"])
+@pytest.mark.parametrize("reset", ["zero", "subtract", "zero_held", "zero_delayed", "subtract_before", "once"])
 @pytest.mark.parametrize("kind", ["LIF", "CubaLIF", "IF"])
 def test_every_reset_that_the_chip_has_is_exact(kind, reset) -> None:
     rng = np.random.default_rng(7)

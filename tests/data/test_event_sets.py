@@ -332,11 +332,11 @@ def test_real_recordings_of_n_mnist(tmp_path: Path, shared: Path) -> None:
     labels = dict(line.split()[:2] for line in (source / "test100.txt").read_text().splitlines() if line[:1].isdigit())
     with tarfile.open(source / "nmnist_test100_bs2.tar.xz") as archive:
         for entry in archive:
-            name = Path(entry.name).stem
+            name, content = Path(entry.name).stem, archive.extractfile(entry).read()  # type: ignore[union-attr]
             for part in ("Train", "Test"):
                 place = tmp_path / part / labels[name] / f"{name}.bin"
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(archive.extractfile(entry).read())  # type: ignore[union-attr]
+                place.write_bytes(content)
     splits = load_dataset("nmnist", folder=tmp_path, steps=30, encoding="counts")
     assert (len(splits.test), splits.shape) == (100, (2, 34, 34))
     names = sorted(labels, key=lambda name: (labels[name], name))

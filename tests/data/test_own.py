@@ -33,6 +33,9 @@ def test_recordings_with_a_split_of_their_own(tmp_path: Path) -> None:
         shown = samples.spikes(slice(None), steps=12, seed=0)
         assert shown.dtype == np.uint8
         assert np.array_equal(shown, COUNTS[split == part] > 0)
+    assert splits.as_dict() == {
+        "name": "own", "train": 32, "validation": 4, "test": 4, "classes": 4, "shape": [2, 3, 3], "note": "",
+    }  # fmt: skip
     counts = load_dataset(name, encoding="counts").test.spikes([1], steps=12, seed=0)
     assert np.array_equal(counts, COUNTS[37:38])
 

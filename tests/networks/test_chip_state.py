@@ -34,6 +34,11 @@ NETWORKS: dict[str, tuple[list[dict[str, Any]], tuple[int, ...]]] = {
          {"kind": "conv", "channels": 5, "kernel": 3, "stride": 2, "padding": 1, "threshold": 0.5}, {"neurons": 10}],
         (2, 8, 8),
     ),
+    "pooled spikes": (
+        [{"kind": "conv", "channels": 4, "kernel": 3, "padding": 1, "threshold": 0.4},
+         {"kind": "conv", "channels": 5, "kernel": 2, "input_pool": 2, "threshold": 0.3, "weight_scale": "channel"},
+         {"neurons": 10, "input_pool": 3, "threshold": 0.3}], (2, 8, 8),
+    ),
     "recurrent": (
         [{"neurons": 30, "recurrent": "all-to-all", "power_of_two": True},
          {"neurons": 10, "recurrent": "one-to-one", "power_of_two": True}], (20,),
@@ -88,12 +93,23 @@ def test_the_chip_gets_the_integers_of_training() -> None:
             held = weights[layer.source.name]
             for synapses in layer.synapses:
                 if synapses.source.name.endswith("_weights"):
-                    assert np.array_equal(synapses.q, held.integers)
+                    assert np.array_equal(synapses.q, unrolled(made, layer.source.name, held.integers))
                 elif held.recurrent is not None and held.recurrent.integers is not None:
                     wanted = held.recurrent.integers
                     assert np.array_equal(synapses.q, wanted if wanted.ndim == 2 else np.diag(wanted))
             # one step of the membrane is worth 2^-12 of the graph, whatever the number of steps
             assert np.array_equal(layer.unit, np.full(layer.source.n, 2.0**-12))
+
+
+def unrolled(made: SpikingNetwork, name: str, integers: np.ndarray) -> np.ndarray:
+    """Integers as synapses from the neurons before an average pool, each of which has all of a weight's integer."""
+    layer = next(layer for layer in made.spec.layers if layer.name == name)
+    if layer.kind == "dense" and layer.input_pool > 1:
+        maps = made.spec.shapes[made.spec.layers.index(layer)]
+        integers = integers.reshape(layer.neurons, maps[0], *(side // layer.input_pool for side in maps[1:]))
+    for axis in (2, 3) if layer.input_pool > 1 else ():
+        integers = integers.repeat(layer.input_pool, axis=axis)
+    return integers.reshape(layer.neurons, -1) if layer.kind == "dense" else integers
 
 
 def test_digits() -> None:

@@ -48,7 +48,7 @@ def test_unknown_name_offers_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key", "need"),
     [
-        ("beta = 0.5", "beta = 1.0", "layers[0].beta", "below 1"),
+        ("beta = 0.5", "beta = 1.5", "layers[0].beta", "below 1"),
         ("beta = 0.5", 'beta = "fast"', "layers[0].beta", "a number"),
         ("beta = 0.5", "", "layers[0].beta", "a number"),
         ("neurons = 1", "neurons = 0", "layers[0].neurons", "at least 1"),

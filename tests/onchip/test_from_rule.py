@@ -74,7 +74,7 @@ def test_a_rule_whose_signal_is_formed_learns_as_the_literal_interpreter_does(na
 def test_a_rule_whose_signal_is_given_learns_as_the_literal_interpreter_does(name: str) -> None:
     """Its synapses, from random third factors; the file says so, and no program claims to form them."""
     rule, rng = load_rule(name), np.random.default_rng(5)
-    assert rule.note and rule.engines in ((), ("trainer",), ("simulator", "lava"))
+    assert rule.note and rule.engines in ((), ("trainer",), ("simulator", "lava"), ("trainer", "simulator", "lava"))
     with pytest.raises(UnsupportedError, match=f"rule '{name}': no program here forms its learning signal"):
         learning_program(rule, SIZES, load_chip("loihi2"), seed=4)
     n_in, n_post, _ = SIZES

@@ -1,10 +1,12 @@
 """Runs: reproducible, resumable to the same bits, safe to interrupt; and what they leave."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from trainer_oracles import fitting
 
 from neurotrain_hw.data import EVALUATION_SEED, Splits, encode_rate, load_digits_split
 from neurotrain_hw.errors import FormatError, UnknownNameError, ValueRangeError
@@ -15,6 +17,7 @@ from neurotrain_hw.trainers import (
     EpropSettings,
     Report,
     TrainedRun,
+    default_settings,
     load_run,
     loop,
     train,
@@ -41,7 +44,8 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(folder: Path, rule: str = "bptt", **options: object) -> TrainedRun:
-    return train(SPEC, rule, **{"epochs": 3, "seed": 5, "folder": folder, **options})
+    model = options.pop("model", SPEC)
+    return train(model, rule, **{"epochs": 3, "seed": 5, "folder": folder, **options})
 
 
 def arrays(folder: Path) -> dict[str, bytes]:
@@ -54,24 +58,27 @@ def figures(found: TrainedRun) -> dict:
 
 
 # rules that keep something from batch to batch, or draw random numbers; the others have nothing more to lose
-KEEPING = ("bptt", "eprop-adaptive", "etlp", "fptt")
+KEEPING = ("bptt", "eprop-adaptive", "etlp", "fptt", "hybrid-conversion")
 
 
 @pytest.mark.parametrize(
     "rule", [r if r in KEEPING else pytest.param(r, marks=pytest.mark.slow) for r in trainable_rules()]
 )
 def test_an_interrupted_run_resumes_to_the_same_bits(tmp_path: Path, rule: str) -> None:
-    whole = run(tmp_path / "whole", rule)
+    options = {"model": replace(SPEC, layers=tuple(replace(layer, **fitting(rule)) for layer in SPEC.layers))}
+    if rule == "hybrid-conversion":
+        options["constants"] = replace(default_settings(rule), conversion_epochs=1)
+    whole = run(tmp_path / "whole", rule, **options)
 
     def stop_in_the_second_epoch(report: Report) -> None:
         if report.epoch == 2 and report.share > 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", rule, progress=stop_in_the_second_epoch)
+        run(tmp_path / "cut", rule, progress=stop_in_the_second_epoch, **options)
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["checkpoint.npz"]
     seen: list[int] = []
-    resumed = run(tmp_path / "cut", rule, progress=lambda report: seen.append(report.epoch))
+    resumed = run(tmp_path / "cut", rule, progress=lambda report: seen.append(report.epoch), **options)
     assert set(seen) == {2, 3}
     assert arrays(tmp_path / "cut") == arrays(tmp_path / "whole")
     assert figures(resumed) == figures(whole)

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from trainer_oracles import batch, small_cells
+from trainer_oracles import batch, fitting, small_cells
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
 from neurotrain_hw.networks import build, parse_model
@@ -22,9 +22,10 @@ from neurotrain_hw.trainers.online import Regime
 from neurotrain_hw.trainers.trainer import Batch, Setting
 
 
-def network(*, betas=(0.83, 0.91), threshold=1.0, hidden=1, seed=1):
+def network(*, betas=(0.83, 0.91), threshold=1.0, hidden=1, seed=1, neurons=None):
     layers = [{"name": f"h{k}", "neurons": 7, "beta": betas[0], "threshold": threshold} for k in range(hidden)]
     layers.append({"name": "out", "neurons": 3, "beta": betas[1], "threshold": threshold})
+    layers = [layer | (neurons or {}) for layer in layers]
     document = {"summary": "", "inputs": 6, "steps": 8, "layers": layers}
     return build(parse_model(document, name="small", where=""), weight_bits=None, seed=seed).double()
 
@@ -123,7 +124,7 @@ def test_7_etlp_learns_at_events_and_recurrent_traces_hold_the_spikes_before() -
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_9_every_rule_moves_every_layer_with_every_optimiser(rule: str, optimiser: str) -> None:
     """NeuroTrain: two rules trained nothing where no optimiser was asked for."""
-    net, (spikes, labels) = network(), batch((3,))
+    net, (spikes, labels) = network(neurons=fitting(rule)), batch((3,))
     constants = replace(default_settings(rule), optimiser=optimiser)
     trainer = make_trainer(rule, net, constants, seed=0)
     optimizer = make_optimizer([*net.parameters(), *trainer.parameters.values()], constants)

@@ -175,6 +175,32 @@ def test_hidden_layers_without_a_teacher_change_as_published(rule: str) -> None:
         np.testing.assert_allclose(one, -0.5 * wanted / (len(spikes) * len(labels)), rtol=1e-9, atol=1e-12)
 
 
+def test_triplet_stdp_changes_as_published() -> None:
+    """Pfister and Gerstner, all-to-all: slow traces as they were before the spike that reads them."""
+    net, (spikes, labels) = network(), batch((3,))
+    a = {"pair_plus": 0.3, "triplet_plus": 0.7, "pair_minus": 0.4, "triplet_minus": 0.9}
+    decays = {"trace_decay": 0.8, "post_decay": 0.6, "slow_pre": 0.9, "slow_post": 0.95}
+    _, found = learn(net, "triplet-stdp", spikes, labels, amplitude=0.5, **a, **decays)
+    weights = [m.weight.detach().numpy() for m in net.synapses]
+    for k, (found_k, weight) in enumerate(zip(found[:-1], weights, strict=False)):
+        total = np.zeros_like(weight)
+        for n in range(len(labels)):
+            rows = [row[k] for row in forward(weights, spikes[:, n].numpy().astype(float))]
+            for j in range(weight.shape[0]):
+                for i in range(weight.shape[1]):
+                    r1 = r2 = o1 = o2 = 0.0
+                    for pre, _, post in rows:
+                        r1, r2, o1, o2 = 0.8 * r1, 0.9 * r2, 0.6 * o1, 0.95 * o2
+                        if pre[i]:
+                            total[j, i] -= o1 * (a["pair_minus"] + a["triplet_minus"] * r2)
+                            r1, r2 = r1 + 1, r2 + 1
+                        if post[j]:
+                            total[j, i] += r1 * (a["pair_plus"] + a["triplet_plus"] * o2)
+                            o1, o2 = o1 + 1, o2 + 1
+        assert np.abs(total).max() > 1e-2
+        np.testing.assert_allclose(found_k, -0.5 * total / (len(spikes) * len(labels)), rtol=1e-9, atol=1e-12)
+
+
 def mean_loss(weights, spikes, labels) -> float:
     total = 0.0
     for n, label in enumerate(labels):

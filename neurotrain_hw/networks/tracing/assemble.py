@@ -24,6 +24,7 @@ Shape = tuple[int, ...]
 _IN_WORDS = {
     "zero_delayed": "to 0 one step later, before the update", "zero_held": "to 0 one step later, after the update",
     "subtract_delayed": "by subtraction, one step later", "subtract_pending": "by subtraction", "none": "never",
+    "once": "to 0, for the rest of the sample",
 }  # fmt: skip
 
 
