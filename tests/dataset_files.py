@@ -44,6 +44,18 @@ def aedat2(events: Sequence[Event]) -> bytes:
     return head + b"".join(struct.pack(">II", address, t) for address, t in words)
 
 
+def aedat31(events: Sequence[Event], *, per_packet: int = 70) -> bytes:
+    """AEDAT 3.1: comments, then packets with a head of 28 bytes; one packet is of another kind, one event not valid."""
+    out = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
+    out += struct.pack("<hhiiiiii", 0, 1, 8, 4, 0, 1, 1, 1) + bytes(8)  # a special event
+    for k in range(0, len(events), per_packet):
+        some = events[k : k + per_packet]
+        out += struct.pack("<hhiiiiii", 1, 1, 8, 4, 0, len(some) + 1, len(some) + 1, len(some))
+        out += b"".join(struct.pack("<II", x << 17 | y << 2 | p << 1 | 1, t) for x, y, p, t in some)
+        out += struct.pack("<II", 5 << 17 | 5 << 2, 0)
+    return out
+
+
 def aedat4(events: Sequence[Event], *, per_packet: int = 50) -> bytes:
     """AEDAT 4.0, uncompressed, with one stream of events."""
     info = (

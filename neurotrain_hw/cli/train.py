@@ -12,12 +12,16 @@ from neurotrain_hw.cli import output, train_figures, train_memory
 from neurotrain_hw.errors import ValueRangeError
 
 if TYPE_CHECKING:
-    from neurotrain_hw.trainers import Report, RuleSettings
+    from neurotrain_hw.trainers import Report, RuleSettings, UserModule
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) or a model file.")]
 RuleOption = Annotated[
     str, typer.Option(help="Name of a rule; a wrong one lists all. docs/how-to/train.md compares them.")
 ]
+ModuleOption = Annotated[
+    str | None, typer.Option(help="A torch module of your own in place of a model: FILE.py:NAME. Runs its code.")
+]
+ShapeOption = Annotated[str | None, typer.Option(help="With --module: shape of one step of a sample, as in 1,28,28.")]
 DatasetOption = Annotated[
     str | None, typer.Option(help="Name of a dataset (`datasets list`), or an .npz file. [default: the model's]")
 ]
@@ -49,6 +53,8 @@ AuditBatchOption = Annotated[int, typer.Option(help="Samples in a batch for --au
 def train(
     model: ModelOption = "digits-fc",
     rule: RuleOption = "bptt",
+    module: ModuleOption = None,
+    input_shape: ShapeOption = None,
     dataset: DatasetOption = None,
     encoding: EncodingOption = None,
     bits: BitsOption = None,
@@ -84,15 +90,17 @@ def train(
     """
     with output.user_errors(as_json, interrupted="" if audit_memory else _GO_ON):
         constants = _constants(rule, set_ or [])
+        chosen = _model(model, module, input_shape)
         if audit_memory:
-            train_memory.audit(model, rule, constants if set_ else None, audit_steps, audit_batch, as_json)
+            train_memory.audit(chosen, rule, constants if set_ else None, audit_steps, audit_batch, as_json)
             return
         from neurotrain_hw import trainers
 
-        folder = out or Path("runs") / f"{Path(model).stem}-{rule}-seed{seed}"
+        stem = module.rpartition(":")[2] if module else Path(model).stem
+        folder = out or Path("runs") / f"{stem}-{rule}-seed{seed}"
         with output.StatusBar(hidden=as_json) as bar:
             run = trainers.train(
-                model, rule, dataset=dataset, encoding=encoding, weight_bits=_bits(bits), steps=steps, epochs=epochs,
+                chosen, rule, dataset=dataset, encoding=encoding, weight_bits=_bits(bits), steps=steps, epochs=epochs,
                 seed=seed, folder=folder, data_folder=data, constants=constants, device=device,
                 progress=_follow(bar, quiet=as_json),
             )  # fmt: skip
@@ -100,6 +108,19 @@ def train(
             output.print_json({"folder": run.folder, **run.document})
         else:
             train_figures.show(run)
+
+
+def _model(model: str, module: str | None, input_shape: str | None) -> str | UserModule:
+    from neurotrain_hw.trainers import UserModule
+
+    if module is None:
+        if input_shape is not None:
+            raise ValueRangeError("a model has its own", where="--input-shape", remedy="Leave it out.")
+        return model
+    sides = [side.strip() for side in (input_shape or "").split(",")]
+    if not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise ValueRangeError(f"got '{input_shape or ''}'", where="--input-shape", need="as in 64 or 1,28,28")
+    return UserModule(module, tuple(int(side) for side in sides))
 
 
 _GO_ON = "The same command goes on after the last whole epoch."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,12 +10,11 @@ from neurotrain_hw.cli import output
 from neurotrain_hw.errors import ValueRangeError
 
 if TYPE_CHECKING:
-    from neurotrain_hw.networks import ModelSpec
-    from neurotrain_hw.trainers import MemoryAudit, RuleSettings
+    from neurotrain_hw.trainers import MemoryAudit, RuleSettings, UserModule
 
 
 def audit(
-    model: str | Path | ModelSpec, rule: str, constants: RuleSettings | None, steps: str, samples: int, as_json: bool
+    model: str | UserModule, rule: str, constants: RuleSettings | None, steps: str, samples: int, as_json: bool
 ) -> None:
     """Measure, print, and end with 1 where the measurement contradicts what the rule is declared to need."""
     from neurotrain_hw.trainers.memory_audit import audit_memory

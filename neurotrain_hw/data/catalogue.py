@@ -73,6 +73,12 @@ _DVS_SUMS = (
 TONIC_DVS = Archive("CIFAR10DVS.zip", f"{_FIGSHARE}/38023437", "ce3a4a0682dc0943703bd8f749a7701c", "CIFAR10DVS")
 """tonic's copy of CIFAR10-DVS, one archive of the same ten in AEDAT 4."""
 
+IBM_GESTURE = Archive(
+    "DvsGesture.tar.gz", "https://ibm.ent.box.com/s/3hiq58ww1pbbjrinh367ykfdf60xsfm8/folder/50167556794",
+    "8a5c71fb11e24e5ca5b11866ca6c00a1", "DvsGesture",
+)  # fmt: skip
+"""DVS128 Gesture as IBM published it (MD5: SpikingJelly's sources); it is fetched in a browser."""
+
 _ALL = (
     Facts(
         "digits", "scikit-learn's handwritten digits", "1,437 / 360", (64,), 10,
@@ -117,7 +123,7 @@ _ALL = (
                  "69ca8762b2fe404d9b9bad1103e97832", "Test")), ("NMNIST",), 20,
     ),
     Facts(
-        "dvsgesture", "DVS128 Gesture, as tonic cut and published it", "1,077 / 264", (2, 128, 128), 11,
+        "dvsgesture", "DVS128 Gesture", "1,077 / 264 (tonic), 1,176 / 288 (IBM)", (2, 128, 128), 11,
         f"official, by persons (1 to 23 and 24 to 29); {_OWN_SHARE}, of the same persons",
         "https://research.ibm.com/interactive/dvsgesture", "CC BY 4.0", None, _TONIC,
         (Archive("ibmGestureTrain.tar.gz", f"{_FIGSHARE}/38022171", "3a8f0d4120a166bac7591f77409cb105",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurotrain_hw.data.catalogue import TONIC_DVS, Archive, Facts
+from neurotrain_hw.data.catalogue import IBM_GESTURE, TONIC_DVS, Archive, Facts
 from neurotrain_hw.data.places import find, md5
 
 OFFICIAL, OTHER, UNPACKED, ABSENT = "official", "another checksum", "unpacked, not compared", "absent"
@@ -21,9 +21,10 @@ class FileState:
 
 
 def files_of(facts: Facts, folder: Path | None = None) -> tuple[Archive, ...]:
-    """The archives that the dataset is read from: of CIFAR10-DVS tonic's one archive, where that is there."""
-    if facts.name == "cifar10dvs" and find(facts, TONIC_DVS, folder) is not None:
-        return (TONIC_DVS,)
+    """The archives that the dataset is read from, where those of another publisher are there in place of its own."""
+    other = {"cifar10dvs": TONIC_DVS, "dvsgesture": IBM_GESTURE}.get(facts.name)
+    if other is not None and find(facts, other, folder) is not None:
+        return (other,)
     return facts.archives
 
 

@@ -11,15 +11,18 @@ import numpy as np
 
 from neurotrain_hw.data import event_files, frames, members
 from neurotrain_hw.data.aedat4 import Aedat4Reader
-from neurotrain_hw.data.catalogue import CIFAR_CLASSES, TONIC_DVS, Archive, Facts, dataset_facts
+from neurotrain_hw.data.catalogue import CIFAR_CLASSES, IBM_GESTURE, TONIC_DVS, Archive, Facts, dataset_facts
 from neurotrain_hw.data.encodings import Encoding
 from neurotrain_hw.data.event_files import read_aedat2, read_gesture, read_nmnist
 from neurotrain_hw.data.frames import Frames, Part, Recordings, frame_kind, kept_frames
+from neurotrain_hw.data.gesture_ibm import read_gestures, read_trials
 from neurotrain_hw.data.members import members as files_of
 from neurotrain_hw.data.places import find, require, verify
 from neurotrain_hw.data.splits import Samples, Splits, stratified
 from neurotrain_hw.data.spoken import read_spoken
 from neurotrain_hw.errors import FormatError, ValueRangeError
+
+_READERS = ("spoken", "spoken_child", "aedat4", "aedat4_child", "gesture_ibm")
 
 TEST_SHARE = 0.1
 """Of CIFAR10-DVS, which has no test part of its own."""
@@ -48,7 +51,7 @@ def load_events(
         raise ValueRangeError(f"got {steps}", where="steps", need="at least 1")
     sources = _sources(facts, folder)
     key = {"name": name, "files": [_state(path) for part in sources.values() for _, path in part], "code": _code()}
-    parts = {part: _recordings(facts, pairs) for part, pairs in sources.items()}
+    parts = {part: _recordings(facts, part, pairs) for part, pairs in sources.items()}
     found = kept_frames(key, parts, steps=steps, shape=facts.shape, kind=kind)
     return _split(facts, found, validation, Frames(kind))
 
@@ -59,16 +62,22 @@ def _sources(facts: Facts, folder: Path | None) -> Sources:
         whole = find(facts, TONIC_DVS, folder)
         archives = (TONIC_DVS,) if whole is not None and whole.is_file() else facts.archives
         return {"all": list(zip(archives, require(facts, archives, folder), strict=True))}
+    if facts.name == "dvsgesture" and not all(find(facts, archive, folder) for archive in facts.archives):
+        whole = find(facts, IBM_GESTURE, folder)
+        if whole is not None:
+            return {part: [(IBM_GESTURE, whole)] for part in ("train", "test")}
     names = ("train", "valid", "test") if len(facts.archives) == 3 else ("train", "test")
     places = require(facts, facts.archives, folder)
     return {part: [pair] for part, pair in zip(names, zip(facts.archives, places, strict=True), strict=True)}
 
 
-def _recordings(facts: Facts, pairs: list[tuple[Archive, Path]]) -> Recordings:
-    """Every recording of some archives, each of which is compared with its checksum before it is read."""
+def _recordings(facts: Facts, part: str, pairs: list[tuple[Archive, Path]]) -> Recordings:
+    """Every recording of a part, of some archives, each of which is compared with its checksum before it is read."""
     for archive, path in pairs:
         verify(archive, path)
-        if facts.name in ("shd", "ssc"):
+        if archive is IBM_GESTURE:
+            yield from read_gestures(path, read_trials(path, part))
+        elif facts.name in ("shd", "ssc"):
             yield from read_spoken(path, classes=facts.classes)
         else:
             yield from _of_folders(facts, path)
@@ -142,4 +151,4 @@ def _code() -> str:
 def _modules() -> Iterator[str]:
     here = Path(__file__)
     yield from (event_files.__file__, frames.__file__, members.__file__, str(here))
-    yield from (str(here.with_name(f"{name}.py")) for name in ("spoken", "spoken_child", "aedat4", "aedat4_child"))
+    yield from (str(here.with_name(f"{name}.py")) for name in _READERS)

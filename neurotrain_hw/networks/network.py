@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.networks.chip_state import ChipState, chip_state
 from neurotrain_hw.networks.neurons import neurons_of, rest
 from neurotrain_hw.networks.operators import Convolution, Dense, Operator
@@ -52,7 +53,7 @@ class SpikingNetwork(nn.Module):
         self.synapses = nn.ModuleList(synapses_of(layer, shape) for layer, shape in before)
         self.loops = nn.ModuleList(loop_of(layer) for layer in spec.layers)
         self.neurons = nn.ModuleList(neurons_of(layer, layer.after(shape), spec.surrogate) for layer, shape in before)
-        self._operators = [_operator(layer, shape) for layer, shape in before]
+        self._operators = [operator_of(layer, shape) for layer, shape in before]
 
     def parts(self) -> list[LayerParts]:
         """The layers with what they compute with now."""
@@ -81,7 +82,17 @@ class SpikingNetwork(nn.Module):
         return self.run(spikes, self.weights())
 
     def run(self, spikes: torch.Tensor, weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The same with other forward weights, one tensor per layer."""
+        """The same with other forward weights, one tensor per layer.
+
+        Raises ValueRangeError for inputs that are no whole numbers where the first layer counts in a chip's integers.
+        """
+        first = self.spec.layers[0]
+        if first.state is not None and spikes.is_floating_point() and bool(torch.any(spikes != spikes.round())):
+            raise ValueRangeError(
+                "the input holds values that are no whole numbers", where=f"layer '{first.name}'",
+                need=f"spikes, for a state as on {first.state}",
+                remedy="Encode the input as spikes, or leave out state.",
+            )  # fmt: skip
         layers: list[torch.Tensor] = []
         spikes = spikes.reshape(*spikes.shape[:2], *self.spec.input_shape)
         for position, weight in enumerate(weights):
@@ -201,7 +212,7 @@ def _as_arrays(name: str, weights: LayerWeights) -> dict[str, np.ndarray]:
     return found
 
 
-def _operator(layer: LayerSpec, shape: Shape) -> Operator:
+def operator_of(layer: LayerSpec, shape: Shape) -> Operator:
     if layer.kind == "dense":
         return Dense(shape, (layer.neurons,), layer.input_pool, layer.pooling)
     return Convolution.over(

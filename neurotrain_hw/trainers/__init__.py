@@ -8,7 +8,7 @@ from neurotrain_hw.lazy import lazy_names
 from neurotrain_hw.trainers.constants import BpttSettings, EpropSettings, RuleSettings
 from neurotrain_hw.trainers.declarations import default_settings, trainable_rules
 from neurotrain_hw.trainers.run_folder import TrainedRun, load_run
-from neurotrain_hw.trainers.settings import RunSettings
+from neurotrain_hw.trainers.settings import RunSettings, UserModule
 
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.any_module import ModuleRun, fit_module
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BpttSettings", "EpropSettings", "MemoryAudit", "ModuleRun", "Report", "RuleSettings", "RunSettings", "TrainedRun",
     "accuracy", "audit_memory", "default_settings", "fit_module", "load_run", "measure_learning_bytes", "spike_counts",
-    "train", "trainable_rules",
+    "train", "trainable_rules", "UserModule",
 ]  # fmt: skip
 
 __getattr__ = lazy_names(

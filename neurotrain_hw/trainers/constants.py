@@ -244,7 +244,7 @@ class SpikepropSettings(SpikeTimeSettings):
 
     early: float = 0.25
     late: float = 0.75
-    least_slope: float = 0.1
+    least_slope: float = 0.3
     one_sided: bool = True
 
 
@@ -324,3 +324,15 @@ class ForwardForwardSettings(TraceSettings):
 
     count_decay: float = 0.9
     theta: float = 2.0
+
+
+@dataclass(frozen=True)
+class StdlSettings(TraceSettings):
+    """STDL-style: hidden layers per `subnetwork`, and the most bytes that an auxiliary network may take.
+
+    `trace_decay` 0 drops all of the past; None makes it the layer's own beta.
+    """
+
+    trace_decay: float | None = 0.0
+    subnetwork: int = 1
+    auxiliary_bytes: int = 64 * 2**20

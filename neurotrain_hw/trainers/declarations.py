@@ -32,6 +32,7 @@ from neurotrain_hw.trainers.constants import (
     S4nnSettings,
     SpikepropSettings,
     SstdpSettings,
+    StdlSettings,
     StllrSettings,
     TargetPropagationSettings,
     TbpttSettings,
@@ -204,6 +205,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
         model="digits-once",
         encoding="latency",
     ),
+    "stdl": Declaration(("stdl", "trainer"), StdlSettings(), ("dense", "conv", "bias"), unused=_RATE | _SCALE),
     "stsf": Declaration(
         ("stsf", "trainer"),
         OnlineSettings(loss="spike-mse", optimiser="sgd", learning_rate=1.0),

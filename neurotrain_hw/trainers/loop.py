@@ -18,17 +18,18 @@ from neurotrain_hw.data.catalogue import dataset_facts, dataset_names
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.files import output_folder
 from neurotrain_hw.networks import ModelSpec, load_model
-from neurotrain_hw.networks.network import SpikingNetwork, build
+from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers import checkpoint, run_folder
 from neurotrain_hw.trainers.constants import RuleSettings
 from neurotrain_hw.trainers.declarations import check, declaration, default_settings
 from neurotrain_hw.trainers.devices import device_of, one_thread
 from neurotrain_hw.trainers.evaluate import evaluate
+from neurotrain_hw.trainers.made import module_spec, network_of
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.measured import measured
 from neurotrain_hw.trainers.optimisers import make_optimizer, set_rate, updater
 from neurotrain_hw.trainers.run_folder import TrainedRun
-from neurotrain_hw.trainers.settings import RunSettings
+from neurotrain_hw.trainers.settings import RunSettings, UserModule
 from neurotrain_hw.trainers.shown import SHOWN, time_first
 from neurotrain_hw.trainers.trainer import Batch, Trainer
 
@@ -48,7 +49,7 @@ class Report:
 
 
 def train(
-    model: str | Path | ModelSpec,
+    model: str | Path | ModelSpec | UserModule,
     rule: str,
     *,
     dataset: str | None = None,
@@ -65,6 +66,7 @@ def train(
 ) -> TrainedRun:
     """Train a network and write a run folder; what is left out comes from the model, the dataset and the rule.
 
+    `model`: a name, a file, a description, or a user's torch module that is a chain of layers (`UserModule`).
     `weight_bits`: None for float weights, "model" as the model says. Validation samples are shown after every epoch,
     for choices between runs; the test samples are looked at once, at the end. The weights are those of the last epoch,
     up to which the learning rate falls to 0: a best epoch, picked on few samples, would be picked for its luck. A
@@ -96,7 +98,7 @@ def train(
 def _fit(
     settings: RunSettings, splits: Splits, folder: Path, device: torch.device, report: Callable[[Report], None]
 ) -> tuple[SpikingNetwork, checkpoint.Progress]:
-    network = build(settings.model, seed=settings.seed).to(device)
+    network = network_of(settings).to(device)
     trainer = make_trainer(settings.rule, network, settings.constants, seed=settings.seed)
     parameters = dict(network.named_parameters()) | trainer.parameters
     optimizer = make_optimizer(list(parameters.values()), settings.constants)
@@ -182,7 +184,7 @@ def _finish(
 
 
 def _settings(
-    model: str | Path | ModelSpec,
+    model: str | Path | ModelSpec | UserModule,
     rule: str,
     dataset: str | None,
     encoding: str | None,
@@ -192,7 +194,15 @@ def _settings(
     seed: int,
     constants: RuleSettings | None,
 ) -> RunSettings:
-    spec = model if isinstance(model, ModelSpec) else load_model(model)
+    module = model if isinstance(model, UserModule) else None
+    if isinstance(model, UserModule):
+        spec = module_spec(model, seed=seed)
+    else:
+        spec = model if isinstance(model, ModelSpec) else load_model(model)
+    if module is not None and weight_bits != "model":
+        raise ValueRangeError(
+            "a module's weights are as it makes them", where="weight_bits", remedy="Use Brevitas layers in the module."
+        )
     if weight_bits != "model":
         spec = spec.with_weight_bits(weight_bits)
     if not dataset and not spec.dataset:
@@ -208,7 +218,7 @@ def _settings(
         encoding = declaration(rule).encoding
     return RunSettings(
         spec, rule, constants, dataset, constants.epochs if epochs is None else epochs, seed,
-        validation=0.15, evaluation_seed=EVALUATION_SEED, encoding=encoding,
+        validation=0.15, evaluation_seed=EVALUATION_SEED, encoding=encoding, module=module,
     )  # fmt: skip
 
 

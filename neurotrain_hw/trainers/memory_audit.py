@@ -11,9 +11,11 @@ import numpy as np
 
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.networks import ModelSpec, load_model
-from neurotrain_hw.trainers.constants import RuleSettings
+from neurotrain_hw.trainers.constants import HybridSettings, RuleSettings
 from neurotrain_hw.trainers.declarations import check, declaration, default_settings
+from neurotrain_hw.trainers.made import module_spec
 from neurotrain_hw.trainers.memory import measure_learning_bytes
+from neurotrain_hw.trainers.settings import UserModule
 
 STEPS = (100, 200, 400, 800, 1600)
 MOST_GROWTH = 1.02
@@ -48,7 +50,7 @@ class MemoryAudit:
 
 
 def audit_memory(
-    model: str | Path | ModelSpec,
+    model: str | Path | ModelSpec | UserModule,
     rule: str,
     *,
     steps: Sequence[int] = STEPS,
@@ -61,12 +63,17 @@ def audit_memory(
     A rule bounded by a window is judged from samples longer than the window. `progress` is told each number of steps
     before it is measured. Raises UnknownNameError, UnsupportedError, ValueRangeError.
     """
-    spec = model if isinstance(model, ModelSpec) else load_model(model)
+    if isinstance(model, UserModule):
+        spec = module_spec(model, seed=0)
+    else:
+        spec = model if isinstance(model, ModelSpec) else load_model(model)
     declared = declaration(rule)
     if samples < 1:
         raise ValueRangeError(f"got {samples}", where="samples", need="at least 1")
     if constants is None:
         constants = replace(default_settings(rule), batch=max(samples, declared.samples))
+        if isinstance(constants, HybridSettings):
+            constants = replace(constants, conversion_epochs=0)  # the part of the rule that goes through time
     check(rule, spec, constants)
     lengths = tuple(sorted(set(steps)))
     least = getattr(constants, "window", 1) if declared.memory == "window" else 1

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from neurotrain_hw.networks.network import SpikingNetwork, build
+from neurotrain_hw.networks.network import SpikingNetwork
+from neurotrain_hw.trainers.made import network_of
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.memory import LiveBytes
 from neurotrain_hw.trainers.optimisers import make_optimizer, state_bytes, updater
@@ -55,7 +56,7 @@ def measure_split(
 
     CPU: every torch operation is watched (`LiveBytes`). CUDA: torch's own counters, which hold blocks, not tensors.
     """
-    network = build(settings.model, seed=settings.seed).to(device)
+    network = network_of(settings).to(device)
     with LiveBytes(apart_from=_tensors(network)) as own:
         trainer = make_trainer(settings.rule, network, settings.constants, seed=settings.seed)
     parameters = list((dict(network.named_parameters()) | trainer.parameters).values())

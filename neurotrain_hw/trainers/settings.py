@@ -11,10 +11,20 @@ from neurotrain_hw.trainers.constants import RuleSettings
 
 
 @dataclass(frozen=True)
+class UserModule:
+    """A torch module of the user's: `FILE.py:NAME` or `PACKAGE.MODULE:NAME`, and the shape of one step of a sample."""
+
+    reference: str
+    input_shape: tuple[int, ...]
+    steps: int = 32
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """All that a run depends on; equal settings on one machine and device give equal bits.
 
     `validation`: share of the training samples that is held out. `encoding`: None for the dataset's own.
+    `module`: whose network it is, where that comes from no description.
     """
 
     model: ModelSpec
@@ -26,6 +36,7 @@ class RunSettings:
     validation: float
     evaluation_seed: int
     encoding: str | None = None
+    module: UserModule | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:

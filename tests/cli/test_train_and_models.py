@@ -1,6 +1,7 @@
 """`train` and `models` on the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from neurotrain_hw.cli import models
 from neurotrain_hw.cli import train as verb
+from neurotrain_hw.trainers import declarations
 
 SMALL = """
 summary = "small"
@@ -42,6 +44,8 @@ def test_train_writes_a_run_and_says_so_in_json(tmp_path: Path, trainer: typer.T
     again = CliRunner().invoke(trainer, options)
     assert again.exit_code == 0
     assert "quantised" in again.stdout
+    assert f"footprint {document['neurobench']['footprint_bytes']:,} bytes" in again.stdout
+    assert f"at most {document['memory']['peak']:,} bytes" in again.stdout
     assert f"{document['accuracy']['quantised']['test']:.2%}" in again.stdout
 
 
@@ -53,6 +57,13 @@ def test_train_writes_a_run_and_says_so_in_json(tmp_path: Path, trainer: typer.T
         (["--dataset", "mnist"], "NEUROTRAIN_HW_DATA"),
         (["--bits", "eight"], "float"),
         (["--bits", "40"], "1..12"),
+        (["--device", "gpu"], "cuda:NUMBER"),
+        (["--encoding", "morse"], "no encoding"),
+        (["--module", "net.py:Net"], "--input-shape"),
+        (["--module", "none.py:Net", "--input-shape", "64"], "no such file"),
+        (["--input-shape", "64"], "Leave it out"),
+        (["--audit-memory", "--audit-steps", "ten"], "100,400,1600"),
+        (["--audit-memory", "--audit-batch", "0"], "at least 1"),
     ],
 )
 def test_train_refuses_by_name(
@@ -63,6 +74,23 @@ def test_train_refuses_by_name(
     assert result.exit_code == 2
     assert said in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_the_memory_audit_speaks_by_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainer: typer.Typer
+) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    options = ["--audit-memory", "--model", str(tmp_path / "small.toml"), "--rule", "bptt", "--audit-steps", "10,40"]
+    result = CliRunner().invoke(trainer, [*options, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["verdict"], found["agrees"], found["steps"]) == ("grows", True, [10, 40])
+    said = CliRunner().invoke(trainer, options).stdout
+    assert f"{found['bytes'][1]:,}" in said and "as declared" in said
+    false = {**declarations.DECLARATIONS, "bptt": replace(declarations.declaration("bptt"), memory="local")}
+    monkeypatch.setattr(declarations, "DECLARATIONS", false)
+    result = CliRunner().invoke(trainer, options)
+    assert result.exit_code == 1 and "NOT as declared: local in time" in result.stdout
 
 
 def test_models_list_show_check(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from dataset_files import aedat2, aedat4, gesture_npy, nmnist_bin, some_events
+from dataset_files import aedat2, aedat4, aedat31, gesture_npy, nmnist_bin, some_events
 
 from neurotrain_hw.data.aedat4 import Aedat4Reader
 from neurotrain_hw.data.event_files import Events, read_aedat2, read_gesture, read_nmnist
+from neurotrain_hw.data.gesture_ibm import read_aedat31
 from neurotrain_hw.errors import FormatError
 
 READER = Aedat4Reader()
@@ -26,6 +27,7 @@ FORMATS = {
     "nmnist": (nmnist_bin, read_nmnist, 34, 310_000),
     "gesture": (gesture_npy, read_gesture, 128, 6_000_000),
     "aedat2": (aedat2, read_aedat2, 128, 1_300_000),
+    "aedat31": (aedat31, read_aedat31, 128, 6_000_000),
     "aedat4": (aedat4, READER.read, 128, 1_300_000),
 }
 

@@ -14,6 +14,7 @@ from dataset_files import (
     Event,
     aedat2,
     aedat4,
+    aedat31,
     gesture_npy,
     nmnist_bin,
     some_events,
@@ -139,6 +140,40 @@ def test_dvs_gesture(tmp_path: Path, official) -> None:
     shown = splits.test.spikes([0], steps=5, seed=0)[0]
     in_milliseconds = [(x, y, p, t // 1000 * 1000) for x, y, p, t in test[0][1]]
     assert np.array_equal(shown, literal_frames(in_milliseconds, 5, 128) > 0)
+
+
+def test_dvs_gesture_as_ibm_published_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recordings of a person hold one gesture after the other; tables say when; lists say who trains and who tests."""
+    rng = np.random.default_rng(8)
+    files, cut = [], {"train": [], "test": []}
+    for user in range(3):
+        name, part = f"user{user + 1:02d}_led", "test" if user == 1 else "train"
+        events = some_events(rng, 600, 128, 1_200_000)
+        rows = [(k % 11, 100_000 * k + 5_000, 100_000 * k + 95_000) for k in range(11)]
+        table = "".join(f"{label + 1},{begin},{end}\n" for label, begin, end in rows)
+        files += [
+            (f"DvsGesture/{name}.aedat", aedat31(events)),
+            (f"DvsGesture/{name}_labels.csv", f"class,startTime_usec,endTime_usec\n{table}".encode()),
+        ]
+        cut[part] += [(label, [e for e in events if begin <= e[3] < end]) for label, begin, end in rows]
+    files += [
+        ("DvsGesture/trials_to_train.txt", b"user01_led.aedat\nuser03_led.aedat\n"),
+        ("DvsGesture/trials_to_test.txt", b"user02_led.aedat\n\n"),
+    ]
+    (tmp_path / "DvsGesture.tar.gz").write_bytes(tarred(files))
+    with pytest.raises(FormatError, match=r"DvsGesture\.tar\.gz: its MD5"):
+        load_dataset("dvsgesture", folder=tmp_path, steps=4)
+    (tmp_path / "DvsGesture.tar.gz").unlink()
+    unpack(tmp_path, files)
+    splits = load_dataset("dvsgesture", folder=tmp_path, steps=4, validation=0.5)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (11, 11, 11)
+    shown = splits.test.spikes(slice(None), steps=4, seed=0)
+    for got, label, (expected, events) in zip(shown, splits.test.y, cut["test"], strict=True):
+        assert label == expected
+        assert np.array_equal(got, literal_frames(events, 4, 128) > 0)
+    (tmp_path / "DvsGesture/user01_led_labels.csv").write_text("class,startTime_usec,endTime_usec\n12,0,5\n")
+    with pytest.raises(FormatError, match=r"user01_led_labels\.csv: .*classes 1 to 11"):
+        load_dataset("dvsgesture", folder=tmp_path, steps=4)
 
 
 @pytest.mark.parametrize("write", [aedat2, aedat4], ids=["as published", "as tonic has it"])

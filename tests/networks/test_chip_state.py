@@ -12,6 +12,7 @@ import torch
 from neurotrain_hw.chips import load_chip
 from neurotrain_hw.compiler import compile_graph, lower
 from neurotrain_hw.data import encode_rate, load_dataset, to_streams
+from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.inference import infer_streams
 from neurotrain_hw.networks import SpikingNetwork, build, load_model, parse_model, to_graph
 from neurotrain_hw.reference import run_graph
@@ -142,3 +143,9 @@ def test_trainers_see_the_same_state(name: str) -> None:
     trainer = make_trainer("bptt", made, default_settings("bptt"), seed=0)
     trainer.learn(Batch(x.to(torch.uint8), torch.arange(SAMPLES), lambda: None))
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) and bool(p.grad.any()) for p in made.shadow())
+
+
+def test_inputs_are_spikes() -> None:
+    made, x = network("dense", 0)
+    with pytest.raises(ValueRangeError, match="whole numbers"):
+        made(x * 0.5)

@@ -11,9 +11,25 @@ import torch
 from neurotrain_hw.data import Splits, load_digits_split
 from neurotrain_hw.data.encodings import make_encoding
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.networks import ModelSpec, parse_model
-from neurotrain_hw.trainers import TrainedRun, default_settings, load_run, loop, train
+from neurotrain_hw.networks import ModelSpec, build, parse_model
+from neurotrain_hw.trainers import (
+    TrainedRun,
+    UserModule,
+    audit_memory,
+    default_settings,
+    load_run,
+    loop,
+    losses,
+    memory_split,
+    train,
+)
+from neurotrain_hw.trainers.cells import cells_of
+from neurotrain_hw.trainers.counts import run as run_cells
+from neurotrain_hw.trainers.decodings import scores
 from neurotrain_hw.trainers.devices import device_of
+from neurotrain_hw.trainers.made import module_network
+from neurotrain_hw.trainers.optimisers import make_optimizer, updater
+from neurotrain_hw.trainers.shown import time_first
 
 DIGITS = load_digits_split()
 LIF = {"beta": 0.875}
@@ -48,7 +64,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     ):
         monkeypatch.setattr(loop, "load_dataset", lambda name, encoding, **_: few(shape, encoding))
         settings = replace(default_settings(rule), **constants)
-        return train(model, rule, epochs=1, folder=tmp_path / "run", constants=settings, encoding=encoding)
+        return train(
+            model, rule, dataset="digits", epochs=1, folder=tmp_path / "run", constants=settings, encoding=encoding
+        )
 
     return made
 
@@ -126,3 +144,77 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UnsupportedError, match="--device cpu"):
         device_of("cuda")
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "adamax", "sgd"])
+def test_evaluation_and_optimisers_stay_on_their_device(kind: str) -> None:
+    """On torch's device `meta`, which has shapes and no values, in place of a GPU, of which there is none here."""
+    network = build(spec(CONV, [1, 8, 8]), weight_bits=None, seed=0).to("meta")
+    cells = cells_of(network, [torch.zeros_like] * 2)
+    shown = time_first(np.ones((3, 5, 64), np.uint8), (1, 8, 8), torch.device("meta"))
+    v, fired = run_cells(cells, shown)
+    target = losses.one_hot(torch.zeros(3, dtype=torch.int64, device="meta"), 10)
+    made = [shown, v, fired, scores("first-spike", v, fired), losses.over_steps("count-ce", v, fired, target, 1.0)]
+    constants = replace(default_settings("bptt"), optimiser=kind, clip_norm=1.0, momentum=0.9 if kind == "sgd" else 0.0)
+    parameters = list(network.parameters())
+    optimizer = make_optimizer(parameters, constants)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    updater(optimizer, constants)()
+    made += [each for kept in optimizer.state.values() for name, each in kept.items() if name != "step"]
+    assert len(made) >= 5 + len(parameters)
+    assert {each.device.type for each in made} == {"meta"}
+
+
+def test_memory_on_a_device_is_that_of_torchs_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name, gives in (
+        ("synchronize", None), ("reset_peak_memory_stats", None), ("memory_allocated", 1000),
+        ("max_memory_allocated", 1700),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name, gives=gives: (calls.append(name), gives)[1])
+
+    class Learner:
+        def learn(self, batch: object) -> None:
+            calls.append("learn")
+
+    assert memory_split._on_cuda(Learner(), None, torch.device("cpu")) == 700
+    assert calls == [
+        "synchronize", "reset_peak_memory_stats", "memory_allocated", "learn", "synchronize", "max_memory_allocated",
+    ]  # fmt: skip
+
+
+USERS = """
+import snntorch as snn
+from torch import nn
+
+
+class Mine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.hidden = nn.Linear(64, 12), snn.Leaky(beta=0.875, reset_mechanism="zero")
+        self.second, self.last = nn.Linear(12, 10, bias=False), snn.Leaky(beta=0.75, reset_mechanism="zero")
+
+    def forward(self, x, mem1=None, mem2=None):
+        spikes, mem1 = self.hidden(self.first(x), mem1)
+        spikes, mem2 = self.last(self.second(spikes), mem2)
+        return spikes, mem1, mem2
+"""
+
+
+def test_a_users_module(run: Any, tmp_path: Path) -> None:
+    """Its weights are those of the seed; a run that is cut short goes on with the same bits."""
+    (tmp_path / "mine.py").write_text(USERS)
+    module = UserModule(f"{tmp_path / 'mine.py'}:Mine", (64,), steps=5)
+    found = whole(run(module, "ottt"))
+    assert found.model.name == "Mine" and found.model.sizes == (64, 12, 10)
+    assert found.document["settings"]["module"]["input_shape"] == [64]
+    again = module_network(module, steps=5, seed=0), module_network(module, steps=5, seed=0)
+    assert torch.equal(again[0].synapses[0].weight, again[1].synapses[0].weight)
+    assert not torch.equal(again[0].synapses[0].weight, module_network(module, steps=5, seed=1).synapses[0].weight)
+    with np.load(found.weights_path) as stored:
+        assert not np.array_equal(stored["first/shadow"], again[0].synapses[0].weight.detach().numpy())
+        assert not np.array_equal(stored["first/bias"], again[0].synapses[0].bias.detach().numpy())
+    assert audit_memory(module, "ottt", steps=(10, 40)).agrees
+    with pytest.raises(ValueRangeError, match="Brevitas"):
+        train(module, "ottt", weight_bits=4, dataset="digits", folder=tmp_path / "other")
