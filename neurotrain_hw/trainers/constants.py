@@ -44,8 +44,8 @@ class RuleSettings:
     optimiser: Optimiser = "adam"
     epochs: int = 15
     batch: int = 32
-    loss: Loss = "membrane-bce"
-    gain: float = 5.0
+    loss: Loss = "membrane-ce"
+    gain: float = 1.0
     psi: Psi = "surrogate"
     psi_width: float = 1.0
     rate_target: float = 0.1
@@ -75,6 +75,8 @@ class BpttSettings(RuleSettings):
 class TbpttSettings(RuleSettings):
     """BPTT through windows of `window` steps."""
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     learning_rate: float = 5e-3
     reset_gradient: ResetGradient = "constant"
     window: int = 8
@@ -87,6 +89,8 @@ class FpttSettings(RuleSettings):
     `parts`: updates per sample, None for one at every step.
     """
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     learning_rate: float = 3e-3
     alpha: float = 0.1
     beta: float = 0.5
@@ -120,6 +124,8 @@ class EpropSettings(TraceSettings):
     `feedback_decay`: share of the readout and of adaptive feedback that is lost per update.
     """
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     feedback: Literal["symmetric", "random", "adaptive"] = "symmetric"
     readout_filter: bool = False
     feedback_decay: float = 0.0
@@ -129,6 +135,8 @@ class EpropSettings(TraceSettings):
 class RtrlSettings(OnlineSettings):
     """RTRL; `reset_gradient` as in `trainers/cells.py`."""
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     reset_gradient: ResetGradient = "gate"
 
 
@@ -166,6 +174,8 @@ class EtlpSettings(TraceSettings):
 class StllrSettings(OnlineSettings):
     """S-TLLR: decays and amplitudes of the causal (pre) and the non-causal (post) term."""
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     psi: Psi = "fast"
     psi_width: float = 0.01
     lambda_post: float = 0.2
@@ -179,6 +189,8 @@ class StllrSettings(OnlineSettings):
 class TracePropagationSettings(OnlineSettings):
     """Trace Propagation: `trace_decay` of the student's and the target's traces; `similarity` scales their products."""
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     psi: Psi = "triangle"
     trace_decay: float = 0.98
     similarity: float = 0.03
@@ -188,6 +200,8 @@ class TracePropagationSettings(OnlineSettings):
 class PerturbationSettings(OnlineSettings):
     """Perturbed currents or weights: noise of standard deviation `sigma`; `draws` of it per batch (weights alone)."""
 
+    loss: Loss = "membrane-bce"
+    gain: float = 5.0
     sigma: float = 0.05
     draws: int = 8
 

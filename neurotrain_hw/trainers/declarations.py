@@ -95,6 +95,9 @@ _UNTAUGHT = _RATE | _PSI | _SCALE
 _TIMES = _RATE | _PSI | {"gain", "population"}
 _RELUS = _RATE | _PSI | {"gain", "population"}
 
+# outputs are to spike at every step where they are the target, and never where not
+TAUGHT = TraceSettings(loss="membrane-bce", gain=5.0)
+
 DECLARATIONS: Mapping[str, Declaration] = {
     "ann-conversion": Declaration(
         ("ann_conversion", "trainer"),
@@ -109,13 +112,13 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), (*ALL_LAYERS, "once"), "sample", ANY_LOSS),
-    "decolle": Declaration(("decolle", "trainer"), TraceSettings(psi="triangle"), BROADCAST),
-    "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "decolle": Declaration(("decolle", "trainer"), replace(TAUGHT, psi="triangle"), BROADCAST),
+    "dfa": Declaration(("dfa", "trainer"), TAUGHT, BROADCAST),
     "difference-target-propagation": Declaration(
         ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
     ),
-    "drtp": Declaration(("drtp", "trainer"), TraceSettings(rate_strength=0.05), BROADCAST),
-    "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
+    "drtp": Declaration(("drtp", "trainer"), replace(TAUGHT, rate_strength=0.05), BROADCAST),
+    "ell": Declaration(("ell", "trainer"), TAUGHT, BROADCAST),
     "eprop": Declaration(("eprop", "trainer"), EpropSettings(loss="membrane-ce", gain=1.0), (*TRACED, "adaptive")),
     "eprop-adaptive": Declaration(
         ("eprop", "trainer"),
@@ -164,9 +167,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     ),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings(), layers=PER_SYNAPSE),
     "osttp": Declaration(("osttp", "trainer"), RtrlSettings(rate_strength=0.05), layers=PER_SYNAPSE),
-    "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
+    "ottt": Declaration(("ottt", "trainer"), TAUGHT, TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
-    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
+    "readout-only": Declaration(("readout_only", "trainer"), TAUGHT, BROADCAST, unused=_RATE | _SCALE),
     "reward-stdp": Declaration(
         ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
     ),
@@ -184,7 +187,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
         encoding="latency",
     ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
-    "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
+    "sign-dfa": Declaration(("dfa", "with_signs"), TAUGHT, BROADCAST, losses=MEMBRANE),
     "spikeprop": Declaration(
         ("spikeprop", "trainer"),
         SpikepropSettings(),

@@ -154,7 +154,8 @@ def transcribed(
 # without activity regularisation, which the transcription does not have, and with labels at some steps alone
 PUBLISHED = {
     "drtp": {"rate_strength": 0.0}, "stsf": {"rate_strength": 0.0}, "decolle": {"psi": "surrogate"},
-    "etlp": {"rate_strength": 0.0, "target_rate_hz": 100.0}, "osttp": {"rate_strength": 0.0},
+    "etlp": {"rate_strength": 0.0, "target_rate_hz": 100.0}, "ostl": {"reset_gradient": "full"},
+    "osttp": {"rate_strength": 0.0, "reset_gradient": "full"},
 }  # fmt: skip
 CASES = [
     ("ottt", {}), ("ottt", {"loss": "spike-mse"}), ("eprop", {"gain": 1.4}), ("eprop-random", {}), ("dfa", {}),
