@@ -239,7 +239,7 @@ class SpikepropSettings(SpikeTimeSettings):
 
     early: float = 0.25
     late: float = 0.75
-    least_slope: float = 0.1
+    least_slope: float = 0.3
     one_sided: bool = True
 
 
