@@ -206,8 +206,7 @@ class Cell:
         """The current, from that of the step before where it has a memory."""
         if self.chip is None:
             return arriving if before is None else self.alpha * before + arriving
-        kept = torch.zeros_like(arriving) if before is None else self.chip.decayed_current(before)
-        return self.chip.current(kept, arriving)
+        return self.chip.current(None if before is None else self.chip.decayed_current(before), arriving)
 
     def _driven(self, kept: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
         return kept + current if self.chip is None else self.chip.membrane(kept, current)

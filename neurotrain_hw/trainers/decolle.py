@@ -31,4 +31,6 @@ class Decolle(OnlineTrainer):
             return Local(*setting.common, eligibility=pre_trace(constants), signals=told)
 
         super().__init__(network, constants, learner)
-        self.readouts = [matrix.T.contiguous() for matrix in self.random_feedback(seed)]
+        # the variance of the authors' readouts, uniform within +-0.5 / sqrt(n); larger ones silence most neurons
+        own = (0.5 / 3**0.5) if constants.feedback_scale is None else 1.0
+        self.readouts = [own * matrix.T.contiguous() for matrix in self.random_feedback(seed)]

@@ -4,7 +4,7 @@ Student: the network on its input. Target: the same neurons and weights on the l
 the first hidden layer. Traces eps = decay * eps + s of the student's spikes, eps~ of the target's; eps~_0 of the label.
 Per hidden layer and step, over the samples b, b' of a batch:
 
-    z[b,b'] = eps_l[b] . eps~_l[b'],   y[b,b'] = softmax_b'(-|eps~_{l-1}[b] - eps~_{l-1}[b']|)
+    z[b,b'] = similarity * eps_l[b] . eps~_l[b'],   y[b,b'] = softmax_b'(-|eps~_{l-1}[b] - eps~_{l-1}[b']|)
     E_l = mean_b -sum_b' y log softmax(z),   gradient of E_l through psi of both passes in this step alone
 
 The output layer learns from its own error times eps. A batch needs two samples at least. (Pes et al., Traces
@@ -47,7 +47,11 @@ class TwoPasses(Online):
 
     def __init__(self, setting: Setting, constants: TracePropagationSettings, projection: torch.Tensor) -> None:
         super().__init__(*setting.common)
-        self._decay, self._projection = constants.trace_decay, projection.detach()
+        self._decay, self._similarity, self._projection = (
+            constants.trace_decay,
+            constants.similarity,
+            projection.detach(),
+        )
         hidden = self.states[:-1]
         self._target_states = list(hidden)
         self._student_traces = [torch.zeros_like(state.v) for state in hidden]
@@ -93,5 +97,6 @@ class TwoPasses(Online):
         traces = self._student_traces[k], self._target_traces[k + 1], self._target_traces[k]
         student, target, below = (trace.flatten(1) for trace in traces)
         wanted = torch.softmax(-torch.cdist(below, below, compute_mode="donot_use_mm_for_euclid_dist"), dim=1)
-        by_similarity = torch.softmax(student @ target.T, dim=1) - wanted
+        scale = self._similarity
+        by_similarity = scale * (torch.softmax(scale * student @ target.T, dim=1) - wanted)
         return (by_similarity @ target).view(shape), (by_similarity.T @ student).view(shape)

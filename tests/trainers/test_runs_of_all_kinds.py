@@ -21,6 +21,7 @@ from neurotrain_hw.trainers import (
     loop,
     losses,
     memory_split,
+    shown,
     train,
 )
 from neurotrain_hw.trainers.cells import cells_of
@@ -29,7 +30,6 @@ from neurotrain_hw.trainers.decodings import scores
 from neurotrain_hw.trainers.devices import device_of
 from neurotrain_hw.trainers.made import module_network
 from neurotrain_hw.trainers.optimisers import make_optimizer, updater
-from neurotrain_hw.trainers.shown import time_first
 
 DIGITS = load_digits_split()
 LIF = {"beta": 0.875}
@@ -146,15 +146,24 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         device_of("cuda")
 
 
+def test_the_size_of_evaluation_batches_changes_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = few((64,), None).train
+    whole_set = samples.spikes(np.arange(64), steps=5, seed=3)
+    monkeypatch.setattr(shown, "SHOWN", 24)
+    parts = list(shown.batches(samples, steps=5, seed=3))
+    assert [len(labels) for _, labels in parts] == [24, 24, 16]
+    assert np.array_equal(torch.cat([spikes for spikes, _ in parts], dim=1).numpy(), whole_set.swapaxes(0, 1))
+
+
 @pytest.mark.parametrize("kind", ["adam", "adamw", "adamax", "sgd"])
 def test_evaluation_and_optimisers_stay_on_their_device(kind: str) -> None:
     """On torch's device `meta`, which has shapes and no values, in place of a GPU, of which there is none here."""
     network = build(spec(CONV, [1, 8, 8]), weight_bits=None, seed=0).to("meta")
     cells = cells_of(network, [torch.zeros_like] * 2)
-    shown = time_first(np.ones((3, 5, 64), np.uint8), (1, 8, 8), torch.device("meta"))
-    v, fired = run_cells(cells, shown)
+    batch = shown.time_first(np.ones((3, 5, 64), np.uint8), (1, 8, 8), torch.device("meta"))
+    v, fired = run_cells(cells, batch)
     target = losses.one_hot(torch.zeros(3, dtype=torch.int64, device="meta"), 10)
-    made = [shown, v, fired, scores("first-spike", v, fired), losses.over_steps("count-ce", v, fired, target, 1.0)]
+    made = [batch, v, fired, scores("first-spike", v, fired), losses.over_steps("count-ce", v, fired, target, 1.0)]
     constants = replace(default_settings("bptt"), optimiser=kind, clip_norm=1.0, momentum=0.9 if kind == "sgd" else 0.0)
     parameters = list(network.parameters())
     optimizer = make_optimizer(parameters, constants)
