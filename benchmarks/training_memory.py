@@ -15,7 +15,7 @@ import argparse
 from neurotrain_hw.networks import load_model
 from neurotrain_hw.trainers import measure_learning_bytes, trainable_rules
 
-RULES = ("bptt", "tbptt", "ottt", "eprop", "stdl", "decolle", "es-d-rtrl", "fptt")
+RULES = ("bptt", "stdl", "ottt", "eprop", "decolle", "es-d-rtrl", "fptt")
 
 
 def main() -> None:

@@ -15,19 +15,13 @@ if TYPE_CHECKING:
 
 def show(run: TrainedRun) -> None:
     """Accuracies; and, of runs that have them, losses, activity, operations, time and memory."""
-    losses = run.document.get("loss", {})
-    rows = [
-        (
-            kind,
-            *(f"{figures[part]:.2%}" for part in ("train", "validation", "test")),
-            *((f"{losses[kind]['test']:.4f}",) if losses else ()),
-        )
-        for kind, figures in run.accuracy.items()
-    ]
+    parts = ("train", "validation", "test")
+    rows = [(kind, *(f"{figures[part]:.2%}" for part in parts)) for kind, figures in run.accuracy.items()]
     title = f"{run.model.name} trained with {run.rule}, seed {run.seed}, {run.document['seconds']:.0f} s"
-    columns = ("weights", "train", "validation", "test", *(("loss on test",) if losses else ()))
-    output.table(title, columns, rows)
+    output.table(title, ("weights", *parts), rows)
     if "neurobench" in run.document:
+        losses = run.document["loss"]["quantised"]
+        typer.echo("loss: " + ", ".join(f"{part} {losses[part]:.4f}" for part in parts))
         _activity(run.document)
         _needs(run.document)
     graph = run.document.get("graph", {"file": "model.nir"})

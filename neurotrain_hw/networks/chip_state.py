@@ -7,7 +7,8 @@ Loihi-class neuron computes in integers (lava proc/lif/models.py; compiler/membr
     a spike where v' > 64 * vth, then v = 0;    scale = unit * 64 * grid * 2^exp
 
 tz rounds towards zero; u wraps around at 2^23, v saturates there. Here every tensor holds integer * unit, rounded once:
-float32 tells integers below 2^23 apart, and every sum is worked out in int64. Gradients are those of the float neuron.
+float32 tells integers below 2^23 apart, and every step is worked out in float64, where integers below 2^53 are exact.
+Gradients are those of the float neuron.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class ChipState:
     @property
     def threshold(self) -> torch.Tensor:
         """64 * vth steps."""
-        return self._floats(self.vth << _SHIFT)
+        return self._floats(self.vth * (1 << _SHIFT))
 
     def decayed(self, v: torch.Tensor) -> torch.Tensor:
         """Membranes after a step's decay."""
@@ -69,25 +70,26 @@ class ChipState:
         """Synaptic currents after a step's decay."""
         return self._exactly(self.alpha * u, self._decay(u, _ONE - 1 - self.du))
 
-    def current(self, before: torch.Tensor, arriving: torch.Tensor) -> torch.Tensor:
-        """u' from a decayed current (0 where it has no memory) and weighted sums, which wraps around."""
-        sums = torch.round(arriving.detach().double() / (self.unit * (1 << _SHIFT))).long() << _SHIFT
-        whole = self._steps(before) + sums
-        whole = torch.where(whole > STATE_LIMIT, whole - 2 * STATE_LIMIT, whole)
-        whole = torch.where(whole < 1 - STATE_LIMIT, whole + 2 * STATE_LIMIT, whole)
-        return self._exactly(before + arriving, self._floats(whole))
+    def current(self, before: torch.Tensor | None, arriving: torch.Tensor) -> torch.Tensor:
+        """u' from a decayed current (None where it has no memory) and weighted sums, which wraps around."""
+        whole = torch.round(arriving.detach().double() / (self.unit * (1 << _SHIFT))).mul_(1 << _SHIFT)
+        if before is not None:
+            whole += self._steps(before)
+        if bool(whole.abs().max() >= STATE_LIMIT):
+            whole = torch.where(whole > STATE_LIMIT, whole - 2 * STATE_LIMIT, whole)
+            whole = torch.where(whole < 1 - STATE_LIMIT, whole + 2 * STATE_LIMIT, whole)
+        return self._exactly(arriving if before is None else before + arriving, self._floats(whole))
 
     def membrane(self, kept: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
         """v' from what decay and reset left and a current, which saturates."""
-        whole = self._steps(kept) + self._steps(current)
-        return self._exactly(kept + current, self._floats(whole.clamp(1 - STATE_LIMIT, STATE_LIMIT - 1)))
+        whole = self._steps(kept).add_(self._steps(current)).clamp_(1 - STATE_LIMIT, STATE_LIMIT - 1)
+        return self._exactly(kept + current, self._floats(whole))
 
     def _decay(self, state: torch.Tensor, constant: int) -> torch.Tensor:
-        product = self._steps(state) * constant
-        return self._floats(product.sign() * (product.abs() >> 12))
+        return self._floats(self._steps(state).mul_(constant / _ONE).trunc_())  # both exact: constant / 4096 is dyadic
 
     def _steps(self, tensor: torch.Tensor) -> torch.Tensor:
-        return torch.round(tensor.detach().double() / self.unit).long()
+        return torch.round(tensor.detach().double() / self.unit)
 
     def _floats(self, whole: torch.Tensor) -> torch.Tensor:
         return (whole.double() * self.unit).to(self.dtype)

@@ -172,8 +172,7 @@ class ChipNeurons(nn.Module):
 
     def forward(self, arriving: torch.Tensor, *state: torch.Tensor) -> tuple[torch.Tensor, ...]:
         chip, fired, membrane = self.chip, state[0].detach(), state[-1]
-        kept = chip.decayed_current(state[1]) if self.current else torch.zeros_like(arriving)
-        current = chip.current(kept, arriving)
+        current = chip.current(chip.decayed_current(state[1]) if self.current else None, arriving)
         membrane = chip.membrane(chip.decayed(membrane) * (1 - fired), current)
         fired = self.spike_grad(membrane - chip.threshold)
         return (fired, fired, current, membrane) if self.current else (fired, fired, membrane)

@@ -171,7 +171,7 @@ def _rescaled(weights: LayerWeights, scale: float) -> LayerWeights:
 def _chip_neurons(layer: LayerSpec, chip: ChipState, shape: Shape, dt_s: float) -> tuple[nir.NIRNode, NodeMeaning]:
     """Neurons that count their membrane in steps of 2^-12, as the chip does: decays and threshold are multiples."""
     zeros, ones = np.zeros(shape), np.ones(shape)
-    tau = dt_s / (1 - chip.beta) * ones
+    tau = dt_s / max(1 - chip.beta, 2.0**-60) * ones  # 1 - dt / tau is 1 in float64
     vth = np.broadcast_to(chip.vth.cpu().numpy(), shape) / 64.0
     ends = {"r": tau / dt_s, "v_leak": zeros, "v_threshold": vth, "v_reset": zeros}
     meaning = NodeMeaning(reset="zero", integration="truncated", drive="unit")

@@ -96,6 +96,9 @@ _UNTAUGHT = _RATE | _PSI | _SCALE
 _TIMES = _RATE | _PSI | {"gain", "population"}
 _RELUS = _RATE | _PSI | {"gain", "population"}
 
+# outputs are to spike at every step where they are the target, and never where not
+TAUGHT = TraceSettings(loss="membrane-bce", gain=5.0)
+
 DECLARATIONS: Mapping[str, Declaration] = {
     "ann-conversion": Declaration(
         ("ann_conversion", "trainer"),
@@ -110,8 +113,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "bcm"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), (*ALL_LAYERS, "once"), "sample", ANY_LOSS),
-    "decolle": Declaration(("decolle", "trainer"), TraceSettings(), BROADCAST),
-    "dfa": Declaration(("dfa", "trainer"), TraceSettings(), BROADCAST),
+    "decolle": Declaration(("decolle", "trainer"), replace(TAUGHT, psi="triangle"), BROADCAST),
+    "dfa": Declaration(("dfa", "trainer"), TAUGHT, BROADCAST),
     "diehl-cook": Declaration(
         ("diehl_cook", "trainer"),
         DiehlCookSettings(),
@@ -123,9 +126,9 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "difference-target-propagation": Declaration(
         ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
     ),
-    "drtp": Declaration(("drtp", "trainer"), TraceSettings(), BROADCAST),
-    "ell": Declaration(("ell", "trainer"), TraceSettings(), BROADCAST),
-    "eprop": Declaration(("eprop", "trainer"), EpropSettings(), (*TRACED, "adaptive")),
+    "drtp": Declaration(("drtp", "trainer"), replace(TAUGHT, rate_strength=0.05), BROADCAST),
+    "ell": Declaration(("ell", "trainer"), TAUGHT, BROADCAST),
+    "eprop": Declaration(("eprop", "trainer"), EpropSettings(loss="membrane-ce", gain=1.0), (*TRACED, "adaptive")),
     "eprop-adaptive": Declaration(
         ("eprop", "trainer"),
         EpropSettings(feedback="adaptive", feedback_decay=1e-3),
@@ -172,12 +175,10 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("unsupervised", "oja"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT | {"depression"}
     ),
     "ostl": Declaration(("ostl", "trainer"), OstlSettings(), layers=PER_SYNAPSE),
-    "osttp": Declaration(
-        ("osttp", "trainer"), RtrlSettings(reset_gradient="full", loss="membrane-mse", gain=0.5), layers=PER_SYNAPSE
-    ),
-    "ottt": Declaration(("ottt", "trainer"), TraceSettings(), TRACED, unused=_SCALE),
+    "osttp": Declaration(("osttp", "trainer"), RtrlSettings(rate_strength=0.05), layers=PER_SYNAPSE),
+    "ottt": Declaration(("ottt", "trainer"), TAUGHT, TRACED, unused=_SCALE),
     "pair-stdp": Declaration(("unsupervised", "pair_stdp"), UnsupervisedSettings(), layers=DENSE, unused=_UNTAUGHT),
-    "readout-only": Declaration(("readout_only", "trainer"), TraceSettings(), BROADCAST, unused=_RATE | _SCALE),
+    "readout-only": Declaration(("readout_only", "trainer"), TAUGHT, BROADCAST, unused=_RATE | _SCALE),
     "reward-stdp": Declaration(
         ("reward_stdp", "trainer"), RewardSettings(), layers=DENSE, unused=_UNTAUGHT | {"update", "burn_in"}
     ),
@@ -195,7 +196,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
         encoding="latency",
     ),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
-    "sign-dfa": Declaration(("dfa", "with_signs"), TraceSettings(), BROADCAST, losses=MEMBRANE),
+    "sign-dfa": Declaration(("dfa", "with_signs"), TAUGHT, BROADCAST, losses=MEMBRANE),
     "spikeprop": Declaration(
         ("spikeprop", "trainer"),
         SpikepropSettings(),
@@ -218,7 +219,11 @@ DECLARATIONS: Mapping[str, Declaration] = {
     ),
     "stdl": Declaration(("stdl", "trainer"), StdlSettings(), ("dense", "conv", "bias"), unused=_RATE | _SCALE),
     "stsf": Declaration(
-        ("stsf", "trainer"), OnlineSettings(loss="spike-mse"), layers=DENSE, losses=("spike-mse",), unused=_PSI | _SCALE
+        ("stsf", "trainer"),
+        OnlineSettings(loss="spike-mse", optimiser="sgd", learning_rate=1.0),
+        layers=DENSE,
+        losses=("spike-mse",),
+        unused=_PSI,
     ),
     "tbptt": Declaration(("bptt", "truncated"), TbpttSettings(), (*ALL_LAYERS, "once"), "window"),
     "trace-propagation": Declaration(

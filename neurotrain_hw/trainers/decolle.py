@@ -28,7 +28,9 @@ class Decolle(OnlineTrainer):
     def __init__(self, network: SpikingNetwork, constants: TraceSettings, seed: int) -> None:
         def learner(setting: Setting) -> Local:
             told = signals.from_local_readouts(self.readouts, setting.target)
-            return Local(*setting.common, eligibility=pre_trace(constants), signals=told)
+            return Local(*setting.common, eligibility=pre_trace(constants), signals=told, rowwise=True)
 
         super().__init__(network, constants, learner)
-        self.readouts = [matrix.T.contiguous() for matrix in self.random_feedback(seed)]
+        # the variance of the authors' readouts, uniform within +-0.5 / sqrt(n); larger ones silence most neurons
+        own = (0.5 / 3**0.5) if constants.feedback_scale is None else 1.0
+        self.readouts = [own * matrix.T.contiguous() for matrix in self.random_feedback(seed)]

@@ -1,6 +1,6 @@
 """Unsupervised STDP with winners: hidden neurons compete for samples, and labels are given to them afterwards.
 
-    v_j = beta * v_j * (1 - s_j) + sum_i w_ji s_i - inhibition * A_j * sum_{m != j} s_m[t-1],   A_j = threshold + theta_j
+    v_j = beta * v_j * (1 - s_j) + sum_i w_ji s_i - inhibition * A_j * sum_{m != j} s_m[t-1],  A_j = threshold + theta_j
     s_j = 1 for the neuron with the largest v_j / A_j, if that is above 1, else 0
     x_i = decay * x_i, then 1 at a spike,   dw_ji = s_j * (x_i - offset)     summed over the steps of a sample
     after a batch: w = max(w, 0) and every row scaled to the sum `norm` * threshold;

@@ -2,7 +2,7 @@
 
     x_i <- beta * x_i + s_i,   e_ji = psi_j * (x_i - strength * eps_ji)      eps: neurons with adaptive thresholds
     hidden: g_ji += -sum_k B_jk y*_k * e_ji        output: g_kj += (s_k - y*_k) * psi_k * x_j
-    at the steps of the gate: Bernoulli(target_rate_hz * dt), drawn per step for the whole batch
+    at the steps of the gate: Bernoulli(target_rate_hz * dt), or of 30 steps per sample, drawn for the whole batch
 
 (Quintana et al., Neuromorphic Computing and Engineering, 2024; ferqui/ETLP utils.py and models.py: 100 Hz at 1 ms.)
 """
@@ -19,6 +19,8 @@ from neurotrain_hw.trainers.eligibility import AdaptiveTrace, PreTrace
 from neurotrain_hw.trainers.online import Eligibility, Local
 from neurotrain_hw.trainers.trainer import OnlineTrainer, Setting
 
+_LABELS = 30
+
 
 def trainer(network: SpikingNetwork, constants: EtlpSettings, seed: int) -> OnlineTrainer:
     """ETLP on a network."""
@@ -29,7 +31,8 @@ class Etlp(OnlineTrainer):
     """`feedback`: B (n, classes) per hidden layer, by default normal with standard deviation 1 / sqrt(n)."""
 
     def __init__(self, network: SpikingNetwork, constants: EtlpSettings, seed: int) -> None:
-        probability = min(1.0, constants.target_rate_hz * network.spec.dt_s)
+        rate = constants.target_rate_hz
+        probability = min(1.0, _LABELS / network.spec.steps if rate is None else rate * network.spec.dt_s)
         super().__init__(
             network, constants, lambda setting: learner(setting, constants, self.feedback, probability=probability)
         )
@@ -51,4 +54,4 @@ def learner(
         return bool(torch.rand((), generator=setting.generator) < probability)
 
     told = signals.from_target(feedback, setting.target, sign=-1.0)
-    return Local(*setting.common, eligibility=eligibility, signals=told, gate=gate)
+    return Local(*setting.common, eligibility=eligibility, signals=told, gate=gate, rowwise=True)

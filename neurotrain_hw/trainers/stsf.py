@@ -2,8 +2,9 @@
 
     output: g_kj += (s_k - y*_k) * s_j        hidden: g_ji += (sum_k B_jk (s_k - y*_k)) * s_j * s_i
 
-B has one entry per hidden neuron, of random class and sign (about one is NeuroTrain's). Reconstructed from the update
-in NeuroTrain's stsf_trainer.py as its study in words gives it, not from a paper.
+B has one entry per hidden neuron, of random class and sign (about one is NeuroTrain's), of size `feedback_scale`, by
+default 0.1: with larger ones, hidden neurons spike at every step or never before the outputs have learned.
+Reconstructed from the update in NeuroTrain's stsf_trainer.py as its study in words gives it, not from a paper.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def trainer(network: SpikingNetwork, constants: OnlineSettings, seed: int) -> On
 
 
 class Stsf(OnlineTrainer):
-    """`feedback`: B (n, classes) per hidden layer, one entry of +-1 per row."""
+    """`feedback`: B (n, classes) per hidden layer, one entry per row."""
 
     def __init__(self, network: SpikingNetwork, constants: OnlineSettings, seed: int) -> None:
         def learner(setting: Setting) -> Local:
@@ -32,11 +33,13 @@ class Stsf(OnlineTrainer):
                 *setting.common,
                 eligibility=lambda cell, output, way, samples: Coincidence(way, output=output),
                 signals=signals.broadcast(self.feedback),
+                rowwise=True,
             )
 
         super().__init__(network, constants, learner)
         generator = torch.Generator().manual_seed(seed)
-        self.feedback = [self._sparse(n, generator) for n in network.spec.sizes[1:-1]]
+        size = 0.1 if constants.feedback_scale is None else constants.feedback_scale
+        self.feedback = [size * self._sparse(n, generator) for n in network.spec.sizes[1:-1]]
 
     def _sparse(self, n: int, generator: torch.Generator) -> torch.Tensor:
         classes = self.network.spec.sizes[-1]

@@ -15,6 +15,7 @@ from neurotrain_hw.data import encode_rate, load_dataset, to_streams
 from neurotrain_hw.errors import ValueRangeError
 from neurotrain_hw.inference import infer_streams
 from neurotrain_hw.networks import SpikingNetwork, build, load_model, parse_model, to_graph
+from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.reference import run_graph
 from neurotrain_hw.trainers.cells import cells_of, unroll
 from neurotrain_hw.trainers.declarations import default_settings
@@ -30,6 +31,9 @@ NETWORKS: dict[str, tuple[list[dict[str, Any]], tuple[int, ...]]] = {
          {"neurons": 10, "weight_bits": 3, "power_of_two": True}], (20,),
     ),
     "synaptic": ([{"neurons": 30, "neuron": "synaptic", "alpha": 0.7}, {"neurons": 10, "beta": 0.3}], (20,)),
+    "leakless": (
+        [{"neurons": 30, "beta": 1}, {"neurons": 10, "beta": 0.9999, "neuron": "synaptic", "alpha": 0}], (20,)
+    ),
     "conv": (
         [{"kind": "conv", "channels": 4, "kernel": 3, "weight_scale": "channel", "threshold": 0.7},
          {"kind": "conv", "channels": 5, "kernel": 3, "stride": 2, "padding": 1, "threshold": 0.5}, {"neurons": 10}],
@@ -149,3 +153,27 @@ def test_inputs_are_spikes() -> None:
     made, x = network("dense", 0)
     with pytest.raises(ValueRangeError, match="whole numbers"):
         made(x * 0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_states_are_exact(dtype: torch.dtype) -> None:
+    """Decays, wraps and saturation at all of 24 bits, beside Python's integers."""
+    rng = np.random.default_rng(0)
+    edge = 1 << 23
+    values = [*rng.integers(-edge + 1, edge, 400), 0, 1, -1, edge - 1, 1 - edge]
+    for unit in (2.0**-12, 0.0123456789 / 4096):
+        chip = ChipState(torch.tensor(unit, dtype=torch.float64), torch.tensor(7), 0, 2, 410, 1000, dtype)
+        states = (torch.tensor(values, dtype=torch.float64) * unit).to(dtype)
+
+        def integers(tensor: torch.Tensor, unit: float = unit) -> list[int]:
+            return [round(float(x) / unit) for x in tensor]
+
+        for found, factor in ((chip.decayed(states), 4096 - 410), (chip.decayed_current(states), 4095 - 1000)):
+            assert integers(found) == [(1 if v >= 0 else -1) * (abs(int(v)) * factor >> 12) for v in values]
+        other = states.flip(0)
+        sums = [int(a) + int(b) for a, b in zip(values, values[::-1], strict=True)]
+        assert integers(chip.membrane(states, other)) == [max(1 - edge, min(edge - 1, s)) for s in sums]
+        coarse = (torch.tensor([v >> 6 << 6 for v in map(int, values)], dtype=torch.float64) * unit).to(dtype)
+        sums = [(int(a) >> 6 << 6) + int(b) for a, b in zip(values, values[::-1], strict=True)]
+        wrapped = [s - 2 * edge if s > edge else s + 2 * edge if s < 1 - edge else s for s in sums]
+        assert integers(chip.current(other, coarse)) == wrapped

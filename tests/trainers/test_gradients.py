@@ -77,7 +77,7 @@ def eprop_gradients(network: SpikingNetwork, spikes, labels, settings: EpropSett
 @pytest.mark.parametrize("psi", ["surrogate", "triangle", "box"])
 def test_one_step_equals_autograd(psi: str) -> None:
     network, spikes, labels = network_and_batch(1)
-    settings = EpropSettings(psi=psi, gain=1.7)
+    settings = EpropSettings(loss="membrane-ce", psi=psi, gain=1.7)
     expected = autograd(network, spikes, labels, settings, cut=False)
     for found, wanted in zip(eprop_gradients(network, spikes, labels, settings), expected, strict=True):
         assert float(wanted.abs().max()) > 1e-4
@@ -86,7 +86,7 @@ def test_one_step_equals_autograd(psi: str) -> None:
 
 def test_single_layer_equals_backpropagation_through_time() -> None:
     network, spikes, labels = network_and_batch(20, layers=1)
-    settings = EpropSettings(gain=0.8)
+    settings = EpropSettings(loss="membrane-ce", gain=0.8)
     (expected,) = autograd(network, spikes, labels, settings, cut=False)
     (found,) = eprop_gradients(network, spikes, labels, settings)
     assert network(spikes.double())[-1].any()
@@ -95,14 +95,14 @@ def test_single_layer_equals_backpropagation_through_time() -> None:
 
 def test_output_layer_equals_backpropagation_through_time() -> None:
     network, spikes, labels = network_and_batch(20)
-    settings = EpropSettings()
+    settings = EpropSettings(loss="membrane-ce", gain=1.0)
     expected = autograd(network, spikes, labels, settings, cut=False)[-1]
     torch.testing.assert_close(eprop_gradients(network, spikes, labels, settings)[-1], expected, rtol=1e-10, atol=1e-14)
 
 
 def test_hidden_layer_equals_autograd_without_errors_of_later_steps() -> None:
     network, spikes, labels = network_and_batch(20)
-    settings = EpropSettings()
+    settings = EpropSettings(loss="membrane-ce", gain=1.0)
     cut = autograd(network, spikes, labels, settings, cut=True)
     whole = autograd(network, spikes, labels, settings, cut=False)
     found = eprop_gradients(network, spikes, labels, settings)

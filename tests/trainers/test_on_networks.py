@@ -105,7 +105,7 @@ def test_8_gradients_pass_the_standardisation_of_weights() -> None:
     net = network("standardised", out={"neuron": "integrator", "beta": 0.0})
     shown = batch(net)
     shown = replace(shown, spikes=shown.spikes[:1])
-    make_trainer("ottt", net, default_settings("ottt"), seed=0).learn(shown)
+    make_trainer("ottt", net, replace(default_settings("ottt"), loss="membrane-ce", gain=1.0), seed=0).learn(shown)
     found = [weight.grad.clone() for weight in net.shadow()]
     net.zero_grad()
     make_trainer("bptt", net, replace(default_settings("bptt"), loss="membrane-ce", gain=1.0), seed=0).learn(shown)

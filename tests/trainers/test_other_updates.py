@@ -30,6 +30,7 @@ def cells_like(net) -> list[Cell]:
 
 
 def learn(net, rule, spikes, labels, **constants):
+    constants = {"loss": "membrane-ce", "gain": 1.0} | constants
     trainer = make_trainer(rule, net, replace(default_settings(rule), **constants), seed=0)
     loss = trainer.learn(Batch(spikes, labels, update=lambda: None))
     return [[module.weight.grad.clone()] for module in net.synapses], loss
@@ -71,7 +72,9 @@ def test_windows_of_one_step_leave_out_all_earlier_steps() -> None:
 def test_fptt_updates_at_every_step_as_published() -> None:
     """theta, lambda and the running mean over two samples, written out for plain gradient descent."""
     net, (spikes, labels) = network(), batch((3,), steps=6)
-    constants = replace(default_settings("fptt"), optimiser="sgd", learning_rate=0.2, alpha=0.3, beta=0.4)
+    constants = replace(
+        default_settings("fptt"), loss="membrane-ce", gain=1.0, optimiser="sgd", learning_rate=0.2, alpha=0.3, beta=0.4
+    )
     trainer = make_trainer("fptt", net, constants, seed=0)
     optimizer = make_optimizer(list(net.parameters()), constants)
     cells = cells_like(net)
@@ -152,7 +155,9 @@ def test_etlp_with_adaptive_thresholds_is_its_published_equation() -> None:
 
 def test_filtered_eprop_with_random_feedback_filters_by_the_readouts_decay() -> None:
     net, (spikes, labels) = network(), batch((3,))
-    trainer = make_trainer("eprop-filtered", net, default_settings("eprop-filtered"), seed=5)
+    trainer = make_trainer(
+        "eprop-filtered", net, replace(default_settings("eprop-filtered"), loss="membrane-ce", gain=1.0), seed=5
+    )
     b, wanted = trainer.feedback[0].numpy(), np.zeros((5, 6))
     trainer.learn(Batch(spikes, labels, update=lambda: None))
     (hidden, out), psi = cells_like(net), cells_like(net)[0].psi

@@ -143,7 +143,7 @@ def test_taught_trainers_are_their_files(name: str) -> None:
     """The third factor of every step is the trainer's own: M = -psi * L, since the file goes up and a gradient down."""
     sizes, beta, constants, factor = TAUGHT[name]
     rule, (net, spikes, labels, layers) = load_rule(name), shown(sizes, beta)
-    trainer = make_trainer(name, net, replace(default_settings(name), **constants), seed=0)
+    trainer = make_trainer(name, net, replace(default_settings(name), rate_strength=0.0, **constants), seed=0)
     learner = trainer.start(Batch(spikes, labels, update=lambda: None, key=KEY))
     assert isinstance(learner, Local)
     told, heard = learner._signals, []

@@ -11,10 +11,25 @@ import torch
 from neurotrain_hw.data import Splits, load_digits_split
 from neurotrain_hw.data.encodings import make_encoding
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.networks import ModelSpec, parse_model
-from neurotrain_hw.trainers import TrainedRun, UserModule, audit_memory, default_settings, load_run, loop, train
+from neurotrain_hw.networks import ModelSpec, build, parse_model
+from neurotrain_hw.trainers import (
+    TrainedRun,
+    UserModule,
+    audit_memory,
+    default_settings,
+    load_run,
+    loop,
+    losses,
+    memory_split,
+    shown,
+    train,
+)
+from neurotrain_hw.trainers.cells import cells_of
+from neurotrain_hw.trainers.counts import run as run_cells
+from neurotrain_hw.trainers.decodings import scores
 from neurotrain_hw.trainers.devices import device_of
 from neurotrain_hw.trainers.made import module_network
+from neurotrain_hw.trainers.optimisers import make_optimizer, updater
 
 DIGITS = load_digits_split()
 LIF = {"beta": 0.875}
@@ -129,6 +144,53 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UnsupportedError, match="--device cpu"):
         device_of("cuda")
+
+
+def test_the_size_of_evaluation_batches_changes_no_spike(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = few((64,), None).train
+    whole_set = samples.spikes(np.arange(64), steps=5, seed=3)
+    monkeypatch.setattr(shown, "SHOWN", 24)
+    parts = list(shown.batches(samples, steps=5, seed=3))
+    assert [len(labels) for _, labels in parts] == [24, 24, 16]
+    assert np.array_equal(torch.cat([spikes for spikes, _ in parts], dim=1).numpy(), whole_set.swapaxes(0, 1))
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "adamax", "sgd"])
+def test_evaluation_and_optimisers_stay_on_their_device(kind: str) -> None:
+    """On torch's device `meta`, which has shapes and no values, in place of a GPU, of which there is none here."""
+    network = build(spec(CONV, [1, 8, 8]), weight_bits=None, seed=0).to("meta")
+    cells = cells_of(network, [torch.zeros_like] * 2)
+    batch = shown.time_first(np.ones((3, 5, 64), np.uint8), (1, 8, 8), torch.device("meta"))
+    v, fired = run_cells(cells, batch)
+    target = losses.one_hot(torch.zeros(3, dtype=torch.int64, device="meta"), 10)
+    made = [batch, v, fired, scores("first-spike", v, fired), losses.over_steps("count-ce", v, fired, target, 1.0)]
+    constants = replace(default_settings("bptt"), optimiser=kind, clip_norm=1.0, momentum=0.9 if kind == "sgd" else 0.0)
+    parameters = list(network.parameters())
+    optimizer = make_optimizer(parameters, constants)
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    updater(optimizer, constants)()
+    made += [each for kept in optimizer.state.values() for name, each in kept.items() if name != "step"]
+    assert len(made) >= 5 + len(parameters)
+    assert {each.device.type for each in made} == {"meta"}
+
+
+def test_memory_on_a_device_is_that_of_torchs_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name, gives in (
+        ("synchronize", None), ("reset_peak_memory_stats", None), ("memory_allocated", 1000),
+        ("max_memory_allocated", 1700),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, lambda device, name=name, gives=gives: (calls.append(name), gives)[1])
+
+    class Learner:
+        def learn(self, batch: object) -> None:
+            calls.append("learn")
+
+    assert memory_split._on_cuda(Learner(), None, torch.device("cpu")) == 700
+    assert calls == [
+        "synchronize", "reset_peak_memory_stats", "memory_allocated", "learn", "synchronize", "max_memory_allocated",
+    ]  # fmt: skip
 
 
 USERS = """
