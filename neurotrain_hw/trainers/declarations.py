@@ -152,7 +152,11 @@ DECLARATIONS: Mapping[str, Declaration] = {
         ("weight_perturbation", "evolution"), PerturbationSettings(), layers=FORWARD, unused=_WEIGHTS_ALONE
     ),
     "forward-forward": Declaration(
-        ("forward_forward", "trainer"), ForwardForwardSettings(), PER_NEURON, hidden=1, unused=_RATE | _SCALE
+        ("forward_forward", "trainer"),
+        ForwardForwardSettings(),
+        PER_NEURON,
+        hidden=1,
+        unused=_RATE | _SCALE | {"population"},
     ),
     "fptt": Declaration(("fptt", "trainer"), FpttSettings(), layers=ALL_LAYERS, losses=PER_STEP, unused=_RATE),
     "hebb": Declaration(
