@@ -40,15 +40,22 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="train nothing, print what is there")
     options = parser.parse_args()
     print(machine.heading("torch", "snntorch", "brevitas", "numpy", "scikit-learn"))
-    spec = load_model(options.model)
+    spec = replace(load_model(options.model), steps=options.steps)
     print(f"{options.model}, T={options.steps}, {options.epochs} epochs; chance {1 / spec.sizes[-1]:.1%}\n")
     print("| rule | learning rate (rates tried) | validation % | test %, mean and spread | by seed | s per run |")
     print("|---|---|---|---|---|---|", flush=True)
     rules = options.rules or [rule for rule in trainable_rules() if declaration(rule).words is None]
     for rule in [CONTROL, *(rule for rule in rules if rule != CONTROL)]:
-        row(rule, spec, rule, options)
+        row(rule, *model_of(rule, spec), options)
         if rule in RECURRENT:
             row(rule, recurrent(spec), f"{rule}, recurrent", options)
+
+
+def model_of(rule: str, spec: ModelSpec) -> tuple[ModelSpec, str]:
+    """The network, or the one that a rule with needs of its own is made for; and the name of the row."""
+    declared = declaration(rule)
+    own = load_model(declared.model)
+    return (own, f"{rule}, {own.name}") if declared.needs else (spec, rule)
 
 
 def recurrent(spec: ModelSpec) -> ModelSpec:
@@ -111,7 +118,7 @@ def add(
         to[key] = load_run(folder)
     elif not options.table:
         to[key] = train(
-            spec, rule, seed=seed, epochs=options.epochs, steps=options.steps, folder=folder,
+            spec, rule, seed=seed, epochs=options.epochs, folder=folder,
             constants=replace(default_settings(rule), learning_rate=rate),
         )  # fmt: skip
 
