@@ -165,6 +165,8 @@ def ours(name: str, update: str, batch: int) -> Callable[[Data], None]:
     }
     if pair.rule != "bptt":
         changes["update"] = update
+    if pair.integrator:
+        changes |= {"loss": "membrane-ce", "gain": 1.0}  # as theirs
     if name == "etlp":
         changes["target_rate_hz"] = 1000.0  # as theirs: a label at every step
     constants = replace(default_settings(pair.rule), **changes)
