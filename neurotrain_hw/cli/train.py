@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from neurotrain_hw.trainers import Report, RuleSettings, UserModule
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) or a model file.")]
-RuleOption = Annotated[
-    str, typer.Option(help="Name of a rule; a wrong one lists all. docs/how-to/train.md compares them.")
-]
+RuleOption = Annotated[str, typer.Option(help="Name of a rule; docs/how-to/train.md compares them.")]
 ModuleOption = Annotated[
     str | None, typer.Option(help="A torch module of your own in place of a model: FILE.py:NAME. Runs its code.")
 ]
