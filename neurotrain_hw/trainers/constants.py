@@ -327,6 +327,7 @@ class TargetPropagationSettings(TraceSettings):
     """Difference target propagation: decay of the rates, size of the step to the outputs' targets, and the noise
     (standard deviation, on rates) that the feedback nets learn to remove."""
 
+    learning_rate: float = 1.6e-2
     rate_decay: float = 0.9
     target_step: float = 0.1
     noise: float = 0.05
@@ -336,6 +337,7 @@ class TargetPropagationSettings(TraceSettings):
 class ForwardForwardSettings(TraceSettings):
     """Forward-Forward: decay of the spike counts per step, and the goodness `theta` that divides right from wrong."""
 
+    learning_rate: float = 1.6e-2
     count_decay: float = 0.9
     theta: float = 2.0
 

@@ -85,13 +85,15 @@ class DiehlCook(OnlineTrainer):
     def _follow(self, counts: torch.Tensor, labels: torch.Tensor) -> None:
         """Take the counts (N, n) of a batch into the means of the classes that it holds."""
         answers = self.kept["answers"]
-        for label in labels.unique():
-            mean = counts[labels == label].mean(dim=0)
-            answers[:, label] += self._rule.answer_rate * (mean - answers[:, label])
+        shown = (labels.unsqueeze(1) == torch.arange(answers.shape[1], device=labels.device)).to(counts.dtype)
+        of_class = shown.sum(dim=0)
+        mean = counts.T @ shown / of_class.clamp(min=1)
+        answers += self._rule.answer_rate * (of_class > 0) * (mean - answers)
 
     def _assignment(self) -> torch.Tensor:
         classes = self.kept["answers"].shape[1]
-        member = (self.assigned == torch.arange(classes).unsqueeze(1)).to(self.kept["theta"].dtype)
+        assigned = self.assigned
+        member = (assigned == torch.arange(classes, device=assigned.device).unsqueeze(1)).to(self.kept["theta"].dtype)
         shares = member / member.sum(dim=1, keepdim=True).clamp(min=1)
         shares -= member.sum(dim=0) / member.sum().clamp(min=1)
         return self._vote * shares.repeat_interleave(self._rule.population, dim=0)
