@@ -23,7 +23,7 @@ from neurotrain_hw.trainers import TrainedRun, default_settings, train, trainabl
 from neurotrain_hw.trainers.declarations import declaration
 from neurotrain_hw.trainers.run_folder import is_finished, load_run
 
-CONTROL = "readout-only"
+CONTROL, USUAL = "readout-only", "digits-fc"
 FACTOR, MOST = 4.0, 7
 # beside the feed-forward network: 128 hidden neurons with synapses among themselves
 RECURRENT = ("bptt", "eprop")
@@ -32,7 +32,7 @@ RECURRENT = ("bptt", "eprop")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default="digits-fc")
+    parser.add_argument("--model", default=USUAL, help="of the rules that need no model of their own")
     parser.add_argument("--rules", nargs="+", default=None, help="default: all but those for small networks")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=4)
@@ -46,7 +46,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|", flush=True)
     rules = options.rules or [rule for rule in trainable_rules() if declaration(rule).words is None]
     for rule in [CONTROL, *(rule for rule in rules if rule != CONTROL)]:
-        row(rule, spec, rule, options)
+        own = declaration(rule).model
+        row(rule, spec if own == USUAL else load_model(own), rule, options)
         if rule in RECURRENT:
             row(rule, recurrent(spec), f"{rule}, recurrent", options)
 
@@ -110,8 +111,10 @@ def add(
     if is_finished(folder):
         to[key] = load_run(folder)
     elif not options.table:
+        declared = declaration(rule)
         to[key] = train(
-            spec, rule, seed=seed, epochs=options.epochs, steps=options.steps, folder=folder,
+            spec, rule, seed=seed, epochs=options.epochs, folder=folder, encoding=declared.encoding,
+            steps=options.steps if declared.model == USUAL else None,  # a rule with a network of its own has steps of its own
             constants=replace(default_settings(rule), learning_rate=rate),
         )  # fmt: skip
 
