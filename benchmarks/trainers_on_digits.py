@@ -114,7 +114,7 @@ def add(
         declared = declaration(rule)
         to[key] = train(
             spec, rule, seed=seed, epochs=options.epochs, folder=folder, encoding=declared.encoding,
-            steps=options.steps if declared.model == USUAL else None,  # a rule with a network of its own has steps of its own
+            steps=options.steps if declared.model == USUAL else None,  # other networks have steps of their own
             constants=replace(default_settings(rule), learning_rate=rate),
         )  # fmt: skip
 
