@@ -38,10 +38,11 @@ class LayerSpec:
     `pool`: the same for the currents of a convolution, `pooling` says how. `recurrent`: synapses among the layer's own
     neurons, whose spikes arrive one step later. `bias`: a learned constant current.
 
-    Neurons. `beta`: membrane decay per step, 0 <= beta <= 1 (below 1 for most kinds). `threshold` > 0, in units of the
-    membrane. `alpha`: decay of the synaptic current ("synaptic", "alpha"). `adaptation`: growth of an adaptive
-    threshold per spike, `adaptation_decay`: the share of it left a step later. `learn_beta`, `learn_threshold`: one
-    learned value per neuron, or per channel of a convolution.
+    Neurons. `beta`: membrane decay per step, 0 <= beta <= 1 (1 for "lif" and "integrator" alone). `threshold` > 0, in
+    units of the membrane. `alpha`: decay of the synaptic current ("synaptic", "alpha"). `adaptation`: growth of an
+    adaptive threshold per spike, `adaptation_decay`: the share of it left a step later. `learn_beta`,
+    `learn_threshold`: one learned value per neuron, or per channel of a convolution. `reset`: "once" leaves a neuron
+    its first spike alone.
 
     Weights. `weight_bits`: width of the signed, symmetric integers (1..12; 1: sign times scale), None for floats.
     `weight_scale`: one scale per tensor or per output channel; `power_of_two` restricts it. `weight_standardised`:

@@ -28,9 +28,10 @@ import torch
 from neurotrain_hw.networks.chip_state import ChipState
 from neurotrain_hw.networks.network import LayerParts, SpikingNetwork
 from neurotrain_hw.networks.operators import Bias, Dense, OneToOne, Operator
-from neurotrain_hw.trainers import in_time
+from neurotrain_hw.trainers import in_time, neurons
 from neurotrain_hw.trainers.constants import Layer, ResetGradient
-from neurotrain_hw.trainers.psi import PseudoDerivative
+from neurotrain_hw.trainers.events import Columns, Events
+from neurotrain_hw.trainers.psi import NEVER, PseudoDerivative
 
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.online import Step
@@ -62,6 +63,8 @@ class Way:
 
     def gradient(self, signal: torch.Tensor, x: torch.Tensor, now: Step) -> torch.Tensor:
         """Sum over samples of the signal (N, *neurons) times `x`, of the shape of the weights."""
+        if now.events is not None and x is now.pre:
+            return now.events.gradient(signal)
         return self.operator.weight_gradient(signal, x, now.routes[1] if self.source == "below" else None)
 
 
@@ -107,6 +110,11 @@ class Cell:
             found.append(Way(Bias((1,), shape), self.bias, "constant"))
         return found
 
+    @cached_property
+    def _columns(self) -> Columns:
+        """The weights by pre neuron, for lists of spikes."""
+        return Columns()
+
     @property
     def matrices(self) -> list[torch.Tensor]:
         """Its weights, in the order of `ways`."""
@@ -146,11 +154,20 @@ class Cell:
         """The state after one step with input spikes `pre` (N, *below); nothing has a derivative."""
         return self.step_with(before, self.way.arrive(pre)[0])[0]
 
-    def step_with(self, before: State, x: torch.Tensor) -> tuple[State, torch.Tensor | None]:
-        """The same from what has arrived, and what a maximum pool behind has let through."""
-        current, out = self.way.drive(x, self.weight, self.bias)
+    def events(self, x: torch.Tensor) -> Events | None:
+        """What has arrived, as a list of spikes where that pays."""
+        return Events.of(x) if isinstance(self.way, Dense) and Events.pays(self.weight) else None
+
+    def step_with(
+        self, before: State, x: torch.Tensor, events: Events | None = None
+    ) -> tuple[State, torch.Tensor | None]:
+        """The same from what has arrived (`events`: as a list), and what a maximum pool behind has let through."""
+        current, out = self.drive(x, events)
         if self.recurrent is not None:
             current += self.ways[1].operator.drive(before.fired, self.recurrent)[0]
+        if neurons.compiles(self, current):
+            v, fired = neurons.step(self, current, before)
+            return State(v, fired, before.a), out
         v, currents = self.integrate(before.v, before.fired, before.currents, current, "gate")
         fired, a = self.fire((self.distance(v, before.a) > 0).to(v.dtype), before.a)
         return State(v, fired, a, currents), out
@@ -161,6 +178,13 @@ class Cell:
             fired = above * (1 - a)
             return fired, a + fired.detach()
         return above, self.rho * a + above if self.strength else a
+
+    def drive(self, x: torch.Tensor, events: Events | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Currents of what has arrived from below, and what a maximum pool behind has let through."""
+        if events is None:
+            return self.way.drive(x, self.weight, self.bias)
+        current = events.currents(self.weight, self._columns)
+        return current if self.bias is None else current + self.bias, None
 
     def integrate(
         self, v: torch.Tensor, fired: torch.Tensor, currents: Currents, arriving: torch.Tensor, gradient: ResetGradient
@@ -254,7 +278,7 @@ def _cell(parts: LayerParts, psi: PseudoDerivative) -> Cell:
         parts.weight if weight is None else weight,
         chip.beta if chip is not None else parts.beta if layer.learn_beta else layer.beta,
         chip.threshold if chip is not None else threshold if layer.spikes else math.inf,
-        psi if layer.spikes else torch.zeros_like,
+        psi if layer.spikes else NEVER,
         recurrent,
         layer.reset,
         layer.adaptation_decay,

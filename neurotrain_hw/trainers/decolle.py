@@ -28,7 +28,7 @@ class Decolle(OnlineTrainer):
     def __init__(self, network: SpikingNetwork, constants: TraceSettings, seed: int) -> None:
         def learner(setting: Setting) -> Local:
             told = signals.from_local_readouts(self.readouts, setting.target)
-            return Local(*setting.common, eligibility=pre_trace(constants), signals=told)
+            return Local(*setting.common, eligibility=pre_trace(constants), signals=told, rowwise=True)
 
         super().__init__(network, constants, learner)
         # the variance of the authors' readouts, uniform within +-0.5 / sqrt(n); larger ones silence most neurons

@@ -31,7 +31,7 @@ class Dfa(OnlineTrainer):
     def __init__(self, network: SpikingNetwork, constants: TraceSettings, seed: int, *, signs: bool) -> None:
         def learner(setting: Setting) -> Local:
             told = signals.broadcast(self.feedback, signs=signs)
-            return Local(*setting.common, eligibility=pre_trace(constants), signals=told)
+            return Local(*setting.common, eligibility=pre_trace(constants), signals=told, rowwise=True)
 
         super().__init__(network, constants, learner)
         self.feedback = self.random_feedback(seed)

@@ -26,7 +26,7 @@ class Drtp(OnlineTrainer):
     def __init__(self, network: SpikingNetwork, constants: TraceSettings, seed: int) -> None:
         def learner(setting: Setting) -> Local:
             told = signals.from_target(self.feedback, setting.target, sign=-1.0)
-            return Local(*setting.common, eligibility=pre_trace(constants), signals=told)
+            return Local(*setting.common, eligibility=pre_trace(constants), signals=told, rowwise=True)
 
         super().__init__(network, constants, learner)
         self.feedback = self.random_feedback(seed)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import torch
 
-from neurotrain_hw.trainers.cells import Cell, Way
+from neurotrain_hw.trainers.blocks import traced
+from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import ResetGradient
 from neurotrain_hw.trainers.online import Step
 from neurotrain_hw.trainers.per_synapse import PerSynapse
@@ -56,6 +57,10 @@ class PreTrace:
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
         return self.way.gradient(signal * now.slope, self._leak.x, now)
+
+    def over(self, signal: torch.Tensor, now: Step, *, first: bool, last: bool) -> torch.Tensor:
+        """The gradient of a block of steps (`blocks.py`)."""
+        return traced(self.x, self.decay, signal * now.slope, now, first=first, last=last)
 
 
 class FilteredTrace:
@@ -157,6 +162,18 @@ class SmoothedTrace:
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
         return self.way.gradient(signal * now.slope * self.f, self.x, now)
 
+    def over(self, signal: torch.Tensor, now: Step, *, first: bool, last: bool) -> torch.Tensor:
+        """The gradient of a block of steps (`blocks.py`)."""
+        told = signal * now.slope
+        samples, before, psi = len(self.x), now.before, now.psi_before
+        for start in range(0, len(told), samples):
+            rows = slice(start, start + samples)
+            through = self.cell.through_time(before, psi, self.reset_gradient)
+            self.f.mul_(self.alpha * through).add_(1 - self.alpha)
+            told[rows].mul_(self.f)
+            before, psi = State(now.after.v[rows], now.after.fired[rows], before.a), now.psi[rows]
+        return traced(self.x, self.alpha, told, now, first=first, last=last)
+
 
 class TwoSidedTrace:
     """S-TLLR's causal and non-causal terms: one word per pre and one per post neuron.
@@ -196,3 +213,8 @@ class Coincidence:
 
     def gradient(self, signal: torch.Tensor, now: Step) -> torch.Tensor:
         return self.way.gradient(signal if self.output else signal * now.after.fired, self.pre, now)
+
+    def over(self, signal: torch.Tensor, now: Step, *, first: bool, last: bool) -> torch.Tensor:
+        """The gradient of a block of steps (`blocks.py`)."""
+        self.pre = now.pre
+        return self.gradient(signal, now)

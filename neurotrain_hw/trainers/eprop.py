@@ -71,4 +71,4 @@ def learner(setting: Setting, constants: EpropSettings, feedback: list[torch.Ten
         return FilteredTrace(cell, way, samples, decay, kappa)
 
     told = signals.broadcast(feedback) if constants.feedback != "symmetric" else signals.through_layers
-    return Local(*setting.common, eligibility=eligibility, signals=told)
+    return Local(*setting.common, eligibility=eligibility, signals=told, rowwise=True)

@@ -28,6 +28,7 @@ def trainer(network: SpikingNetwork, constants: EsdRtrlSettings, seed: int) -> O
                 cell, way, samples, constants.alpha, constants.reset_gradient
             ),
             signals=signals.through_layers,
+            rowwise=True,
         )
 
     return OnlineTrainer(network, constants, learner)

@@ -54,4 +54,4 @@ def learner(
         return bool(torch.rand((), generator=setting.generator) < probability)
 
     told = signals.from_target(feedback, setting.target, sign=-1.0)
-    return Local(*setting.common, eligibility=eligibility, signals=told, gate=gate)
+    return Local(*setting.common, eligibility=eligibility, signals=told, gate=gate, rowwise=True)

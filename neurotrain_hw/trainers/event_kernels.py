@@ -16,27 +16,24 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 @compiled
-def count(rows, start):
-    """How many entries each row has that are not 0, summed up into start (M + 1,); -1 where one is neither 0 nor 1."""
-    others = 0
+def enlist(rows, columns, start):
+    """The columns of all entries that are 1, row by row, into columns, and where rows begin into start (M + 1,).
+
+    The number of entries; -1 where one is neither 0 nor 1, or where columns is too short.
+    """
+    at, n = 0, rows.shape[1]
     start[0] = 0
     for r in range(rows.shape[0]):
-        found = 0
-        for i in range(rows.shape[1]):
-            found += rows[r, i] == 1
+        others = 0
+        for i in range(n):
             others += (rows[r, i] != 0) & (rows[r, i] != 1)
-        start[r + 1] = start[r] + found
-    return -1 if others else start[rows.shape[0]]
-
-
-@compiled
-def enlist(rows, columns):
-    """The columns of all entries that are not 0, row by row, into columns (entries + 1,)."""
-    at = 0
-    for r in range(rows.shape[0]):
-        for i in range(rows.shape[1]):
+        if others or at + n > columns.shape[0]:
+            return -1
+        for i in range(n):
             columns[at] = i
             at += rows[r, i] != 0
+        start[r + 1] = at
+    return at
 
 
 @compiled
@@ -61,10 +58,13 @@ def turn(columns, start, group, first, rows):
 
 
 def _adder(width_bytes: int) -> Any:
-    """An intrinsic: out[:width] += sum of table[chosen[p]][:width], p from begin to end; addresses in bytes."""
+    """An intrinsic: out[:width] += sum of table[chosen[p]][:width], p from begin to end; addresses in bytes.
+
+    Where `fresh` is not 0, what `out` held counts for nothing.
+    """
 
     @intrinsic
-    def add_rows(typing_context, kind, table_at, stride, chosen_at, begin, end, out_at):
+    def add_rows(typing_context, kind, table_at, stride, chosen_at, begin, end, out_at, fresh):
         size = kind.dtype.bitwidth // 8
 
         def make(context, builder, signature, values):
@@ -72,16 +72,18 @@ def _adder(width_bytes: int) -> Any:
             _sum(builder, ir.VectorType(number, width_bytes // size), size, *values[1:])
             return context.get_dummy_value()
 
-        return types.none(kind, *(types.int64,) * 6), make
+        return types.none(kind, *(types.int64,) * 7), make
 
     return add_rows
 
 
 def _sum(
-    builder: Any, vector: Any, size: int, table_at: Any, stride: Any, chosen_at: Any, begin: Any, end: Any, out_at: Any
-) -> None:
+    builder: Any, vector: Any, size: int, table_at: Any, stride: Any, chosen_at: Any, begin: Any, end: Any, out_at: Any,
+    fresh: Any,
+) -> None:  # fmt: skip
     target = builder.inttoptr(out_at, vector.as_pointer())
     old = builder.load(target, align=size)
+    old = builder.select(builder.icmp_signed("!=", fresh, _I64(0)), ir.Constant(vector, None), old)
     before, loop, done = builder.block, builder.append_basic_block("rows"), builder.append_basic_block("done")
     builder.cbranch(builder.icmp_signed("<", begin, end), loop, done)
     builder.position_at_end(loop)
@@ -105,15 +107,18 @@ _add_tile, _add_lanes = _adder(TILE), _adder(LANES)
 
 
 @compiled
-def add_chosen(table, chosen, first, out):
-    """out[r] += sum of table[chosen[p]], p from first[r] to first[r + 1]; rows are multiples of LANES bytes."""
+def add_chosen(table, chosen, first, fresh, out):
+    """out[r] += sum of table[chosen[p]], p from first[r] to first[r + 1]; rows are multiples of LANES bytes.
+
+    Where `fresh` is not 0, `out` is written and not added to.
+    """
     stride = table.shape[1] * table.itemsize
     table_at, chosen_at, out_at = table.ctypes.data, chosen.ctypes.data, out.ctypes.data
     for r in range(out.shape[0]):
         begin, end, here, at = first[r], first[r + 1], out_at + r * stride, 0
         while at + TILE <= stride:
-            _add_tile(table, table_at + at, stride, chosen_at, begin, end, here + at)
+            _add_tile(table, table_at + at, stride, chosen_at, begin, end, here + at, fresh)
             at += TILE
         while at < stride:
-            _add_lanes(table, table_at + at, stride, chosen_at, begin, end, here + at)
+            _add_lanes(table, table_at + at, stride, chosen_at, begin, end, here + at, fresh)
             at += LANES

@@ -11,45 +11,72 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from neurotrain_hw.trainers import event_kernels
 
 DENSEST = 0.25
 """Up to this share of spikes, additions are faster than products (benchmarks/against_neurotrain.py's network)."""
-_LEAST_ROWS, _LEAST_WORDS = 16, 4096
+_LEAST_ROWS, _LEAST_WORDS, _LEAST_POST = 16, 4096, 32
 _GROUP = 256
+_TYPES = (torch.uint8, torch.float32, torch.float64)
+
+
+class Columns:
+    """Weights (n_post, n_pre) by pre neuron, in rows that fill whole lanes; kept until the weights change."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._table: torch.Tensor | None = None
+
+    def of(self, weight: torch.Tensor) -> torch.Tensor:
+        """The table of `weight`, always the same tensor."""
+        if self._table is None or self._version != weight._version:
+            self._version, self._table = weight._version, _turned(weight.detach())
+        return self._table
 
 
 class Events:
     """Spikes (M, n_pre) as a list of those that are 1: `columns` of row r from `start[r]` to `start[r + 1]`."""
 
-    def __init__(self, rows: torch.Tensor, start: torch.Tensor, n_events: int) -> None:
-        self.shape, self._start = rows.shape, start
-        self._columns = torch.empty(n_events + 1, dtype=torch.int32)
-        event_kernels.enlist(rows.numpy(), self._columns.numpy())
+    def __init__(self, shape: torch.Size, columns: torch.Tensor, start: torch.Tensor) -> None:
+        self.shape, self._columns, self._start = shape, columns, start
 
     @classmethod
     def of(cls, rows: torch.Tensor) -> Events | None:
         """The list of `rows` (M, n_pre), or None where a product of matrices does as well."""
-        if rows.device.type != "cpu" or len(rows) < _LEAST_ROWS or rows.numel() < _LEAST_WORDS:
+        if rows.device.type != "cpu" or rows.dtype not in _TYPES:
+            return None
+        if len(rows) < _LEAST_ROWS or rows.numel() < _LEAST_WORDS:
             return None
         rows = rows.detach().contiguous()
+        columns = torch.empty(int(DENSEST * rows.numel()) + rows.shape[1], dtype=torch.int32)
         start = torch.empty(len(rows) + 1, dtype=torch.int64)
-        n_events = event_kernels.count(rows.numpy(), start.numpy())
-        return None if not 0 <= n_events <= DENSEST * rows.numel() else cls(rows, start, n_events)
+        found = event_kernels.enlist(rows.numpy(), columns.numpy(), start.numpy())
+        return None if found < 0 else cls(rows.shape, columns, start)
 
-    def currents(self, weight: torch.Tensor) -> torch.Tensor:
+    @staticmethod
+    def pays(weight: torch.Tensor) -> bool:
+        """Whether there are enough post neurons for a spike's addition to be worth its place in a list."""
+        return len(weight) >= _LEAST_POST
+
+    def currents(self, weight: torch.Tensor, columns: Columns | None = None) -> torch.Tensor:
         """X W^T (M, n_post) for weights (n_post, n_pre)."""
-        return _sums(_lanes(weight.detach().T), self._columns, self._start, self.shape[0])[:, : len(weight)]
+        table = (columns or Columns()).of(weight)
+        total = table.new_empty(self.shape[0], table.shape[1])
+        return _sums(table, self._columns, self._start, total, fresh=True)[:, : len(weight)]
 
     def gradient(self, signal: torch.Tensor) -> torch.Tensor:
         """D^T X (n_post, n_pre) for a signal D (M, n_post)."""
-        table, total = _lanes(signal.detach()), None
+        table = _lanes(signal.detach())
         first, rows = self._by_column
-        for group in first:
-            total = _sums(table, rows, group, self.shape[1], total)
-        return total[:, : signal.shape[1]].T.contiguous()  # type: ignore[index]
+        total = table.new_empty(self.shape[1], table.shape[1])
+        for number, group in enumerate(first):
+            _sums(table, rows, group, total, fresh=not number)
+        found = table.new_empty(signal.shape[1], self.shape[1])
+        np.copyto(found.numpy(), total.numpy().T[: len(found)])
+        return found
 
     @cached_property
     def _by_column(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,9 +94,17 @@ def _lanes(table: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(table, (0, short)) if short else table.contiguous()
 
 
+def _turned(weight: torch.Tensor) -> torch.Tensor:
+    """W^T with rows that fill whole lanes; NumPy turns matrices faster than torch."""
+    n_post, n_pre = weight.shape
+    lanes = event_kernels.LANES // weight.element_size()
+    table = weight.new_zeros(n_pre, n_post + -n_post % lanes)
+    np.copyto(table.numpy()[:, :n_post], weight.numpy().T)
+    return table
+
+
 def _sums(
-    table: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, rows: int, total: torch.Tensor | None = None
+    table: torch.Tensor, chosen: torch.Tensor, first: torch.Tensor, total: torch.Tensor, *, fresh: bool
 ) -> torch.Tensor:
-    total = table.new_zeros(rows, table.shape[1]) if total is None else total
-    event_kernels.add_chosen(table.numpy(), chosen.numpy(), first.numpy(), total.numpy())
+    event_kernels.add_chosen(table.numpy(), chosen.numpy(), first.numpy(), int(fresh), total.numpy())
     return total

@@ -33,7 +33,7 @@ def plain(cell: Cell, start: State) -> bool:
 def currents(cell: Cell, spikes: torch.Tensor) -> torch.Tensor:
     """Currents (T, N, *neurons) of spikes (T, N, *below), all steps in one product."""
     way = cell.way
-    if isinstance(way, Dense) and way.input_pool == 1 and not spikes.requires_grad:
+    if isinstance(way, Dense) and way.input_pool == 1 and Events.pays(cell.weight) and not spikes.requires_grad:
         events = Events.of(spikes.flatten(2).flatten(0, 1))
         if events is not None:
             current = _Product.apply(cell.weight, events)

@@ -17,10 +17,11 @@ from typing import Protocol
 import torch
 
 from neurotrain_hw.networks.operators import Routes
-from neurotrain_hw.trainers import losses
+from neurotrain_hw.trainers import blocks, losses, neurons
 from neurotrain_hw.trainers.activity import NONE, Activity
 from neurotrain_hw.trainers.cells import Cell, State, Way
 from neurotrain_hw.trainers.constants import Loss
+from neurotrain_hw.trainers.events import Events
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Step:
     psi before and after, (N, *neurons).
 
     `slope`: derivative of what the layer's learning signal is about by its membranes: psi for spikes, 1 where the
-    loss reads the membrane. `routes`: what maximum pools let through.
+    loss reads the membrane. `routes`: what maximum pools let through. `events`: `pre` as a list, where that pays.
     """
 
     pre: torch.Tensor
@@ -39,6 +40,7 @@ class Step:
     psi: torch.Tensor
     slope: torch.Tensor
     routes: Routes = (None, None)
+    events: Events | None = None
 
 
 class Eligibility(Protocol):
@@ -86,7 +88,7 @@ class Online(ABC):
         self.own: dict[str, torch.Tensor] = {}
         self.loss = first.new_zeros(())
         self.steps_done = 0
-        self._psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
+        self.psi = [_psi(cell, state, state.a) for cell, state in zip(self.cells, self.states, strict=True)]
         self._counts = [torch.zeros_like(state.v) for state in self.states[:-1]] if regime.activity.strength else []
 
     def advance(self, spikes: Iterable[torch.Tensor]) -> None:
@@ -94,6 +96,10 @@ class Online(ABC):
         with torch.no_grad():
             for now in spikes:
                 self._step(now)
+
+    def go_through(self, spikes: torch.Tensor) -> None:
+        """The same for a whole sample (T, N, ...), in the order of the sums that is fastest."""
+        self.advance(spikes)
 
     def go_on_with(self, cells: Sequence[Cell]) -> None:
         """Take new weights, and start the gradients anew."""
@@ -105,13 +111,14 @@ class Online(ABC):
         steps = []
         for k, cell in enumerate(self.cells):
             pre, into = cell.way.arrive(pre.to(cell.weight.dtype))
-            before, psi_before = self.states[k], self._psi[k]
-            after, out = cell.step_with(before, pre)
+            before, psi_before = self.states[k], self.psi[k]
+            events = cell.events(pre)
+            after, out = cell.step_with(before, pre, events)
             psi = _psi(cell, after, before.a)
             last_membrane = k == len(self.cells) - 1 and self.regime.loss != "spike-mse"
             slope = torch.ones_like(psi) if last_membrane else psi
-            steps.append(Step(pre, before, after, psi_before, psi, slope, (into, out)))
-            self.states[k], self._psi[k] = after, psi
+            steps.append(Step(pre, before, after, psi_before, psi, slope, (into, out), events))
+            self.states[k], self.psi[k] = after, psi
             pre = after.fired
         out = steps[-1].after
         regime = self.regime
@@ -135,7 +142,11 @@ class Online(ABC):
 
 
 class Local(Online):
-    """Rules that are an eligibility per synapse and a signal per neuron."""
+    """Rules that are an eligibility per synapse and a signal per neuron.
+
+    `gate`: whether a step's signals are heard. `rowwise`: a signal depends on its own row alone, and may be asked for
+    with the rows of several steps, one step after the other.
+    """
 
     def __init__(
         self,
@@ -146,21 +157,38 @@ class Local(Online):
         eligibility: NewEligibility,
         signals: Signals,
         gate: Callable[[], bool] = lambda: True,
+        rowwise: bool = False,
     ) -> None:
         super().__init__(cells, labels, regime)
-        self._signals, self._gate = signals, gate
+        self.signals, self.gate, self.rowwise = signals, gate, rowwise
         last = len(self.cells) - 1
         self.eligibilities = [
             [eligibility(cell, k == last, way, len(labels)) for way in cell.ways] for k, cell in enumerate(self.cells)
         ]
 
+    def go_through(self, spikes: torch.Tensor) -> None:
+        if not blocks.possible(self):
+            return super().go_through(spikes)
+        with torch.no_grad():
+            return blocks.go_through(self, spikes)
+
+    def new_step(
+        self, pre: torch.Tensor, before: State, after: State, psi_before: torch.Tensor, psi: torch.Tensor,
+        slope: torch.Tensor, events: Events | None,
+    ) -> Step:  # fmt: skip
+        """What one layer did in the steps of a block: `pre`, `after`, `psi`, `slope` in rows, one step after the other.
+
+        `before` and `psi_before` are those of the first step.
+        """
+        return Step(pre, before, after, psi_before, psi, slope, events=events)
+
     def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
         for cell, step, groups in zip(self.cells, steps, self.eligibilities, strict=True):
             for way, group in zip(cell.ways, groups, strict=True):
                 group.update(way.spikes(step), step)
-        if not self._gate() or not learning:
+        if not self.gate() or not learning:
             return
-        signals = self._signals(self.cells, steps, error)
+        signals = self.signals(self.cells, steps, error)
         for k, extra in enumerate(self._rate_signals()):
             signals[k] = signals[k] + extra
         for k, (signal, step) in enumerate(zip(signals, steps, strict=True)):
@@ -169,4 +197,6 @@ class Local(Online):
 
 
 def _psi(cell: Cell, state: State, a: torch.Tensor) -> torch.Tensor:
+    if neurons.compiles(cell, state.v):
+        return neurons.psi(cell, state.v)
     return cell.psi(cell.distance(state.v, a))

@@ -21,7 +21,9 @@ def trainer(network: SpikingNetwork, constants: TraceSettings, seed: int) -> Onl
     return OnlineTrainer(
         network,
         constants,
-        lambda setting: Local(*setting.common, eligibility=pre_trace(constants), signals=signals.through_layers),
+        lambda setting: Local(
+            *setting.common, eligibility=pre_trace(constants), signals=signals.through_layers, rowwise=True
+        ),
     )
 
 

@@ -39,6 +39,10 @@ class Peak:
         return self.scale * (1 - torch.tanh(self.k * u).square())
 
 
+NEVER = Peak("box", 0.0, 1.0)
+"""That of neurons that do not spike."""
+
+
 def pseudo_derivative(kind: Psi, width: float, surrogate: Surrogate) -> Peak:
     """psi(u) with u = v - threshold, before the reset; `width` in units of the membrane.
 

@@ -22,7 +22,7 @@ def trainer(network: SpikingNetwork, constants: TraceSettings, seed: int) -> Onl
     return OnlineTrainer(
         network,
         constants,
-        lambda setting: Local(*setting.common, eligibility=pre_trace(constants), signals=_silence),
+        lambda setting: Local(*setting.common, eligibility=pre_trace(constants), signals=_silence, rowwise=True),
     )
 
 

@@ -39,7 +39,7 @@ def from_target(feedback: Sequence[torch.Tensor], target: torch.Tensor, *, sign:
     projected = [sign * target @ matrix.T for matrix in feedback]
 
     def signals(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
-        return [*(each.view_as(step.psi) for each, step in zip(projected, steps[:-1], strict=True)), error]
+        return [*(_for_all(each, step.psi) for each, step in zip(projected, steps[:-1], strict=True)), error]
 
     return signals
 
@@ -49,7 +49,7 @@ def from_local_readouts(readouts: Sequence[torch.Tensor], target: torch.Tensor) 
 
     def signals(cells: Sequence[Cell], steps: Sequence[Step], error: torch.Tensor) -> list[torch.Tensor]:
         found = zip(readouts, (step.after.fired for step in steps[:-1]), strict=True)
-        return [*(((fired.flatten(1) @ g.T - target) @ g).view_as(fired) for g, fired in found), error]
+        return [*(((fired.flatten(1) @ g.T - _rows(target, fired)) @ g).view_as(fired) for g, fired in found), error]
 
     return signals
 
@@ -66,3 +66,12 @@ def random_feedback(
         )
         for n in sizes
     ]
+
+
+def _for_all(each: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """What samples are told, again for every step whose rows `like` has, in its shape."""
+    return _rows(each, like).view_as(like)
+
+
+def _rows(each: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return each if len(each) == len(like) else each.repeat(len(like) // len(each), 1)

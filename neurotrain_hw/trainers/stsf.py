@@ -33,6 +33,7 @@ class Stsf(OnlineTrainer):
                 *setting.common,
                 eligibility=lambda cell, output, way, samples: Coincidence(way, output=output),
                 signals=signals.broadcast(self.feedback),
+                rowwise=True,
             )
 
         super().__init__(network, constants, learner)

@@ -60,6 +60,10 @@ class TwoPasses(Online):
         first = self.cells[0]
         spread = Dense((projection.shape[1],), first.way.out_shape)
         self._labelled = replace(first, weight=self._projection, operator=spread)
+        # a sample of every class, and which of them stands for each sample
+        classes, place = setting.labels.unique(return_inverse=True)
+        some = (setting.labels == classes.unsqueeze(1)).to(torch.uint8).argmax(dim=1)
+        self._examples: tuple[torch.Tensor, torch.Tensor] = some, place
         self._arrived = [way.zeros(len(setting.labels)) for way in self.cells[-1].ways]
 
     def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:
@@ -96,7 +100,14 @@ class TwoPasses(Online):
         shape = self._student_traces[k].shape
         traces = self._student_traces[k], self._target_traces[k + 1], self._target_traces[k]
         student, target, below = (trace.flatten(1) for trace in traces)
-        wanted = torch.softmax(-torch.cdist(below, below, compute_mode="donot_use_mm_for_euclid_dist"), dim=1)
+        wanted = torch.softmax(-self._distances(below, labels=not k), dim=1)
         scale = self._similarity
         by_similarity = scale * (torch.softmax(scale * student @ target.T, dim=1) - wanted)
         return (by_similarity @ target).view(shape), (by_similarity.T @ student).view(shape)
+
+    def _distances(self, traces: torch.Tensor, *, labels: bool) -> torch.Tensor:
+        """Between the traces of all samples (N, n); those of labels are the same for all samples of a class."""
+        some, place = self._examples if labels else (slice(None), None)
+        chosen = traces[some]
+        found = torch.cdist(chosen, chosen, compute_mode="donot_use_mm_for_euclid_dist")
+        return found if place is None else found[place.unsqueeze(1), place]

@@ -118,7 +118,7 @@ class OnlineTrainer(Trainer):
             shown = batch.spikes.shape[0] * batch.spikes.shape[1]
             spikes = self.shaped(batch.spikes)
             if self._constants.update == "sample":
-                learner.advance(spikes)
+                learner.go_through(spikes)
                 self._apply(learner, shown, batch)
             else:
                 for now in spikes:

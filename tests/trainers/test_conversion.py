@@ -116,6 +116,32 @@ def test_rates_of_the_spiking_network_are_the_activations() -> None:
         np.testing.assert_allclose(fired.mean(dim=0).numpy(), active / active.max(), atol=0.02)
 
 
+def test_rates_of_a_convolution_are_its_activations() -> None:
+    """With an average pool behind, one in front, and a last layer that is read by its membrane."""
+    keys = {"beta": 1.0, "reset": "subtract"}
+    conv = {"name": "conv", "kind": "conv", "channels": 3, "kernel": 3, "pool": 2, "threshold": 0.5, **keys}
+    out = {"name": "out", "neurons": 3, "neuron": "integrator", "beta": 1.0, "reset": "none"}
+    hidden = {"name": "hidden", "neurons": 6, "threshold": 2.0, "input_pool": 2, **keys}
+    document = {"summary": "", "input_shape": [2, 10, 10], "steps": T, "layers": [conv, hidden, out]}
+    net, steps = build(parse_model(document, name="conv", where=""), seed=1).double(), 1000
+    own = [module.weight.detach().clone() for module in net.synapses]
+    levels = np.random.default_rng(2).random((4, 200))
+    count = np.rint(levels * steps)[:, None, :] * np.arange(steps + 1)[None, :, None] // steps
+    spikes = torch.from_numpy(np.diff(count, axis=1).astype(np.uint8).transpose(1, 0, 2).copy())
+    maps = spikes.double().mean(dim=0).view(4, 2, 10, 10)
+    first = torch.relu(torch.nn.functional.avg_pool2d(torch.nn.functional.conv2d(maps, own[0]), 2))
+    second = torch.relu(torch.nn.functional.avg_pool2d(first, 2).flatten(1) @ own[1].T)
+    last = second @ own[2].T
+    constants = replace(default_settings("ann-conversion"), balance="max", samples=4)
+    make_trainer("ann-conversion", net, constants, seed=0).after_epoch(iter([spikes]))
+    with torch.no_grad():
+        layers = net(spikes.double())
+    for fired, active in zip(layers[:2], (first, second), strict=True):
+        assert float(active.max()) > 0.1
+        np.testing.assert_allclose(fired.mean(dim=0).numpy(), active.numpy() / float(active.max()), atol=0.02)
+    np.testing.assert_allclose(layers[2][-1].numpy() / steps, last.numpy() / float(last.max()), atol=0.03)
+
+
 def test_quantised_weights_keep_their_integers() -> None:
     """The scale of a tensor goes along with its weights, so that the ReLUs' integers are those of the chip."""
     net = network(bits=4).float()
