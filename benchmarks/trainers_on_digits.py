@@ -23,7 +23,7 @@ from neurotrain_hw.trainers import TrainedRun, default_settings, train, trainabl
 from neurotrain_hw.trainers.declarations import declaration
 from neurotrain_hw.trainers.run_folder import is_finished, load_run
 
-CONTROL, USUAL = "readout-only", "digits-fc"
+CONTROL = "readout-only"
 FACTOR, MOST = 4.0, 7
 # beside the feed-forward network: 128 hidden neurons with synapses among themselves
 RECURRENT = ("bptt", "eprop")
@@ -32,7 +32,7 @@ RECURRENT = ("bptt", "eprop")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default=USUAL, help="of the rules that need no model of their own")
+    parser.add_argument("--model", default="digits-fc")
     parser.add_argument("--rules", nargs="+", default=None, help="default: all but those for small networks")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=4)
@@ -40,16 +40,22 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="train nothing, print what is there")
     options = parser.parse_args()
     print(machine.heading("torch", "snntorch", "brevitas", "numpy", "scikit-learn"))
-    spec = load_model(options.model)
+    spec = replace(load_model(options.model), steps=options.steps)
     print(f"{options.model}, T={options.steps}, {options.epochs} epochs; chance {1 / spec.sizes[-1]:.1%}\n")
     print("| rule | learning rate (rates tried) | validation % | test %, mean and spread | by seed | s per run |")
     print("|---|---|---|---|---|---|", flush=True)
     rules = options.rules or [rule for rule in trainable_rules() if declaration(rule).words is None]
     for rule in [CONTROL, *(rule for rule in rules if rule != CONTROL)]:
-        own = declaration(rule).model
-        row(rule, spec if own == USUAL else load_model(own), rule, options)
+        row(rule, *model_of(rule, spec), options)
         if rule in RECURRENT:
             row(rule, recurrent(spec), f"{rule}, recurrent", options)
+
+
+def model_of(rule: str, spec: ModelSpec) -> tuple[ModelSpec, str]:
+    """The network, or the one that a rule with needs of its own is made for; and the name of the row."""
+    declared = declaration(rule)
+    own = load_model(declared.model)
+    return (own, f"{rule}, {own.name}") if declared.needs else (spec, rule)
 
 
 def recurrent(spec: ModelSpec) -> ModelSpec:
@@ -111,10 +117,8 @@ def add(
     if is_finished(folder):
         to[key] = load_run(folder)
     elif not options.table:
-        declared = declaration(rule)
         to[key] = train(
-            spec, rule, seed=seed, epochs=options.epochs, folder=folder, encoding=declared.encoding,
-            steps=options.steps if declared.model == USUAL else None,  # other networks have steps of their own
+            spec, rule, seed=seed, epochs=options.epochs, folder=folder,
             constants=replace(default_settings(rule), learning_rate=rate),
         )  # fmt: skip
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from neurotrain_hw.trainers import Report, RuleSettings, UserModule
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model (`models list`) or a model file.")]
-RuleOption = Annotated[
-    str, typer.Option(help="Name of a rule; a wrong one lists all. docs/how-to/train.md compares them.")
-]
+RuleOption = Annotated[str, typer.Option(help="Name of a rule; docs/how-to/train.md compares them.")]
 ModuleOption = Annotated[
     str | None, typer.Option(help="A torch module of your own in place of a model: FILE.py:NAME. Runs its code.")
 ]
@@ -27,7 +25,7 @@ DatasetOption = Annotated[
 ]
 EncodingOption = Annotated[
     str | None,
-    typer.Option(help="How samples become input: rate, latency, delta, direct, ... [default: the dataset's]"),
+    typer.Option(help="How samples become input: rate, latency, delta, ... [default: the rule's, or the dataset's]"),
 ]
 BitsOption = Annotated[
     str | None, typer.Option(help="Width of the weights, 1 to 12, or 'float'. [default: the model's]")

@@ -350,3 +350,26 @@ class StdlSettings(TraceSettings):
     trace_decay: float | None = 0.0
     subnetwork: int = 1
     auxiliary_bytes: int = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class DiehlCookSettings(OnlineSettings):
+    """Unsupervised STDP with winners: `inhibition` by a winner, in thresholds, and `offset`, the pre trace below which
+    a winner's synapse loses.
+
+    `norm`: sum of a row, in thresholds. `theta_step`, `theta_decay`: what a neuron's threshold gains per spike, and
+    loses per batch. `answer_rate`: of the mean answers, per batch. `vote`: strength of the outputs' weights, in
+    thresholds.
+    """
+
+    optimiser: Optimiser = "sgd"
+    learning_rate: float = 0.2
+    batch: int = 8
+    trace_decay: float | None = None
+    inhibition: float = 1.0
+    offset: float = 0.6
+    norm: float = 1.5
+    theta_step: float = 0.01
+    theta_decay: float = 0.002
+    answer_rate: float = 0.05
+    vote: float = 4.0

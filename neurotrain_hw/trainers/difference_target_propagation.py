@@ -40,7 +40,7 @@ class TargetPropagation(OnlineTrainer):
         for k, (n, above) in enumerate(pairwise(sizes)):
             scale = above**-0.5 if constants.feedback_scale is None else constants.feedback_scale
             drawn = scale * torch.randn(n, above, generator=generator, dtype=torch.float64)
-            self.parameters[f"feedback{k}"] = torch.nn.Parameter(drawn.to(like.dtype))
+            self.parameters[f"feedback{k}"] = torch.nn.Parameter(drawn.to(like))
             self.parameters[f"offset{k}"] = torch.nn.Parameter(like.new_zeros(n))
 
 
@@ -66,7 +66,7 @@ class Targets(Local):
             target = here + self._undo(k, target) - self._undo(k, above)
             self._told.insert(0, (here - target).view_as(steps[k].psi))
             # drawn at every step, so that a burn-in changes no other number
-            noise = torch.randn(above.shape, generator=self._generator, dtype=above.dtype)
+            noise = torch.randn(above.shape, generator=self._generator, dtype=above.dtype).to(above.device)
             if learning:
                 self._learn_to_undo(k, above + self._constants.noise * noise, here)
         super()._learn(steps, error, learning=learning)

@@ -49,11 +49,11 @@ class ForwardForward(OnlineTrainer):
         with torch.no_grad():
             spikes, cells = self.shaped(spikes), self.cells()[:-1]
             found = []
-            for label in torch.eye(self._labels.shape[1], dtype=self._labels.dtype):
+            for label in torch.eye(self._labels.shape[1]).to(self._labels):
                 one = Pass(cells, label.expand(spikes.shape[1], -1), self._goodness)
                 total = self._labels.new_zeros(spikes.shape[1])
                 for now in spikes:
-                    one.step(now, self._labels)
+                    one.step(cells[0].way.arrive(now.to(cells[0].weight.dtype)), self._labels)
                     total += sum(one.goodness())
                 found.append(total)
             return torch.stack(found, dim=1)
@@ -72,13 +72,13 @@ class Pass:
         self.y_trace = torch.zeros_like(y)
         self.steps: list[Step] = []
 
-    def step(self, pre: torch.Tensor, labels: torch.Tensor) -> None:
-        """Take one step of input spikes, the label through S (`labels`)."""
+    def step(self, arrived: tuple[torch.Tensor, torch.Tensor | None], labels: torch.Tensor) -> None:
+        """Take one step of what arrives at the first layer (`Operator.arrive`), the label through S (`labels`)."""
         self.steps = []
         self.y_trace = self._y_decay * self.y_trace + self.y
         for k, cell in enumerate(self.cells):
             before = self.states[k]
-            pre, into = cell.way.arrive(pre.to(cell.weight.dtype))
+            pre, into = arrived if k == 0 else cell.way.arrive(self.states[k - 1].fired)
             after, out = cell.step_with(before, pre)
             if k == 0:
                 # on a membrane that has decayed, as the currents of the other inputs
@@ -91,7 +91,6 @@ class Pass:
             self.counts[k] = self._decay * self.counts[k] + after.fired
             self.states[k] = after
             self.steps.append(now)
-            pre = after.fired
 
     def goodness(self) -> list[torch.Tensor]:
         """G (N,) of every layer."""
@@ -105,7 +104,7 @@ class ThreePasses(Online):
         super().__init__(*setting.common)
         self._constants, self._labels = constants, labels
         classes = labels.shape[1]
-        away = torch.randint(1, classes, setting.labels.shape, generator=setting.generator)
+        away = torch.randint(1, classes, setting.labels.shape, generator=setting.generator).to(labels.device)
         wrong = functional.one_hot((setting.labels + away) % classes, classes).to(labels.dtype)
         right = functional.one_hot(setting.labels, classes).to(labels.dtype)
         self._passes = [Pass(self.cells[:-1], y, constants) for y in (right, wrong)]
@@ -125,7 +124,7 @@ class ThreePasses(Online):
             for gradient, trace in zip(self.gradients[-1], self._readout, strict=True):
                 gradient += trace.gradient(error, steps[-1])
         for one, right in zip(self._passes, (True, False), strict=True):
-            one.step(steps[0].pre, self._labels)
+            one.step((steps[0].pre, steps[0].routes[0]), self._labels)
             if learning:
                 self._tell(one, right=right)
 

@@ -39,7 +39,9 @@ class RewardStdp(OnlineTrainer):
         super().__init__(network, constants, lambda setting: Tags(setting, constants))
         self._rewarded, classes = constants, network.spec.sizes[-1] // constants.population
         # a network that guesses
-        self.kept["reward"] = torch.full((classes,), 2 / classes - 1, dtype=torch.float64)
+        self.kept["reward"] = torch.full(
+            (classes,), 2 / classes - 1, dtype=torch.float64, device=self.shadow()[0].device
+        )
         for k, weight in enumerate(self.shadow()):
             self.kept[f"length{k}"] = weight.data.norm(dim=1).mean()
 
@@ -70,9 +72,8 @@ class Tags(Online):
         self._y = [cell.weight.new_zeros(samples, len(cell.weight)) for cell in self.cells]
         self._tags = [cell.weight.new_zeros(samples, *cell.weight.shape) for cell in self.cells]
         self._count = torch.zeros_like(self._y[-1])
-        self._noise = constants.noise * torch.randn(
-            self._count.shape, generator=setting.generator, dtype=last.weight.dtype
-        )
+        drawn = torch.randn(self._count.shape, generator=setting.generator, dtype=last.weight.dtype)
+        self._noise = constants.noise * drawn.to(last.weight.device)
         self._tried = last.rest(samples)
 
     @property

@@ -61,9 +61,9 @@ class TwoPasses(Online):
         spread = Dense((projection.shape[1],), first.way.out_shape)
         self._labelled = replace(first, weight=self._projection, operator=spread)
         # a sample of every class, and which of them stands for each sample
-        classes, place = setting.labels.unique(return_inverse=True)
+        classes = torch.arange(projection.shape[1], device=setting.labels.device)
         some = (setting.labels == classes.unsqueeze(1)).to(torch.uint8).argmax(dim=1)
-        self._examples: tuple[torch.Tensor, torch.Tensor] = some, place
+        self._examples: tuple[torch.Tensor, torch.Tensor] = some, setting.labels
         self._arrived = [way.zeros(len(setting.labels)) for way in self.cells[-1].ways]
 
     def _learn(self, steps: list[Step], error: torch.Tensor, *, learning: bool) -> None:

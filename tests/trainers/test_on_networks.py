@@ -136,7 +136,10 @@ def test_every_rule_trains_what_it_declares_and_refuses_the_rest(rule: str) -> N
     assert trained >= (4 if declared.layers != ("dense",) else 3)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in trainable_rules() if declaration(rule).words is None])
+# reward-stdp counts rewards one by one, which needs their values
+@pytest.mark.parametrize(
+    "rule", [rule for rule in trainable_rules() if declaration(rule).words is None and rule != "reward-stdp"]
+)
 def test_all_tensors_of_a_rule_are_where_the_network_is(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On torch's device `meta`, which has shapes and no values, in place of another device."""
     monkeypatch.setattr(torch.Tensor, "item", lambda tensor: 0.0)
