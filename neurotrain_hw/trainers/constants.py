@@ -290,7 +290,7 @@ class HybridSettings(ConversionSettings):
 class TripletSettings(UnsupervisedSettings):
     """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
 
-    amplitude: float = 1.0
+    amplitude: float = 0.1
     trace_decay: float | None = math.exp(-1 / 16.8)
     post_decay: float | None = math.exp(-1 / 33.7)
     slow_pre: float = math.exp(-1 / 101)
