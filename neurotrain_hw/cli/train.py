@@ -25,7 +25,7 @@ DatasetOption = Annotated[
 ]
 EncodingOption = Annotated[
     str | None,
-    typer.Option(help="How samples become input: rate, latency, delta, direct, ... [default: the dataset's]"),
+    typer.Option(help="How samples become input: rate, latency, delta, ... [default: the rule's, or the dataset's]"),
 ]
 BitsOption = Annotated[
     str | None, typer.Option(help="Width of the weights, 1 to 12, or 'float'. [default: the model's]")

@@ -20,7 +20,7 @@ from neurotrain_hw.trainers.cells import Cell, State
 if TYPE_CHECKING:
     from neurotrain_hw.trainers.online import Local, Step
 
-STEPS = 16
+STEPS = 10
 
 
 def possible(learner: Local) -> bool:

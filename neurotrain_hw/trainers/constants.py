@@ -290,7 +290,7 @@ class HybridSettings(ConversionSettings):
 class TripletSettings(UnsupervisedSettings):
     """Triplet STDP: amplitudes of pairs and triplets, and decays per step of the slow traces."""
 
-    amplitude: float = 1.0
+    amplitude: float = 0.1
     trace_decay: float | None = math.exp(-1 / 16.8)
     post_decay: float | None = math.exp(-1 / 33.7)
     slow_pre: float = math.exp(-1 / 101)
@@ -327,6 +327,7 @@ class TargetPropagationSettings(TraceSettings):
     """Difference target propagation: decay of the rates, size of the step to the outputs' targets, and the noise
     (standard deviation, on rates) that the feedback nets learn to remove."""
 
+    learning_rate: float = 1.6e-2
     rate_decay: float = 0.9
     target_step: float = 0.1
     noise: float = 0.05
@@ -336,6 +337,7 @@ class TargetPropagationSettings(TraceSettings):
 class ForwardForwardSettings(TraceSettings):
     """Forward-Forward: decay of the spike counts per step, and the goodness `theta` that divides right from wrong."""
 
+    learning_rate: float = 1.6e-2
     count_decay: float = 0.9
     theta: float = 2.0
 
@@ -350,3 +352,26 @@ class StdlSettings(TraceSettings):
     trace_decay: float | None = 0.0
     subnetwork: int = 1
     auxiliary_bytes: int = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class DiehlCookSettings(OnlineSettings):
+    """Unsupervised STDP with winners: `inhibition` by a winner, in thresholds, and `offset`, the pre trace below which
+    a winner's synapse loses.
+
+    `norm`: sum of a row, in thresholds. `theta_step`, `theta_decay`: what a neuron's threshold gains per spike, and
+    loses per batch. `answer_rate`: of the mean answers, per batch. `vote`: strength of the outputs' weights, in
+    thresholds.
+    """
+
+    optimiser: Optimiser = "sgd"
+    learning_rate: float = 0.2
+    batch: int = 8
+    trace_decay: float | None = None
+    inhibition: float = 1.0
+    offset: float = 0.6
+    norm: float = 1.5
+    theta_step: float = 0.01
+    theta_decay: float = 0.002
+    answer_rate: float = 0.05
+    vote: float = 4.0

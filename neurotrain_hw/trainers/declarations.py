@@ -15,6 +15,7 @@ from neurotrain_hw.trainers.constants import (
     PER_STEP,
     BpttSettings,
     ConversionSettings,
+    DiehlCookSettings,
     EpropSettings,
     EsdRtrlSettings,
     EtlpSettings,
@@ -114,6 +115,14 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "bptt": Declaration(("bptt", "trainer"), BpttSettings(), (*ALL_LAYERS, "once"), "sample", ANY_LOSS),
     "decolle": Declaration(("decolle", "trainer"), replace(TAUGHT, psi="triangle"), BROADCAST),
     "dfa": Declaration(("dfa", "trainer"), TAUGHT, BROADCAST),
+    "diehl-cook": Declaration(
+        ("diehl_cook", "trainer"),
+        DiehlCookSettings(),
+        layers=DENSE,
+        deep=False,
+        hidden=1,
+        unused=_UNTAUGHT | {"update", "burn_in"},
+    ),
     "difference-target-propagation": Declaration(
         ("difference_target_propagation", "trainer"), TargetPropagationSettings(), BROADCAST, hidden=1
     ),

@@ -20,6 +20,8 @@ are averaged first.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -110,7 +112,9 @@ def per_sample(
 def _pooled(
     v: torch.Tensor, fired: torch.Tensor, target: torch.Tensor, threshold: float | torch.Tensor, population: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float | torch.Tensor]:
-    if population > 1 and isinstance(threshold, torch.Tensor) and threshold.dim():
+    if isinstance(threshold, float) and threshold == math.inf:
+        threshold = 0.0  # an integrator's: its membrane alone counts
+    elif population > 1 and isinstance(threshold, torch.Tensor) and threshold.dim():
         threshold = pooled(threshold, population)
     return pooled(v, population), pooled(fired, population), pooled(target, population), threshold
 

@@ -58,7 +58,10 @@ class Stdl(OnlineTrainer):
             for k in part.copied:
                 operator = operator_of(spec.layers[k], shape)
                 bound = (6.0 / spec.layers[k].fan_in(shape)) ** 0.5
-                weight = like.new_empty(operator.weight_shape).uniform_(-bound, bound, generator=generator)
+                drawn = torch.empty(operator.weight_shape, dtype=like.dtype).uniform_(
+                    -bound, bound, generator=generator
+                )
+                weight = drawn.to(like.device)
                 self.parameters[f"aux{g}.{k}"] = torch.nn.Parameter(weight)
                 bias = cells[k].bias
                 if bias is not None:
@@ -68,7 +71,7 @@ class Stdl(OnlineTrainer):
             self._copies.append(copies)
             n = math.prod(shape)
             head = n**-0.5 * torch.randn(self._classes, n, generator=generator, dtype=torch.float64)
-            self.parameters[f"head{g}"] = torch.nn.Parameter(head.to(like.dtype))
+            self.parameters[f"head{g}"] = torch.nn.Parameter(head.to(like))
 
     def _auxiliaries(self, setting: Setting) -> list[Auxiliary]:
         """The auxiliary networks with the weights of this moment, before the first step."""

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from neurotrain_hw.chips import load_chip
+from neurotrain_hw.compiler import compile_graph
+from neurotrain_hw.inference import infer, load_samples
+from neurotrain_hw.interchange import read_nir
 from neurotrain_hw.trainers import train
+from neurotrain_hw.trainers.declarations import declaration
 
 
 @pytest.mark.slow
@@ -15,3 +20,20 @@ def test_digits_over_three_seeds(tmp_path: Path, rule: str) -> None:
     assert sum(run.accuracy["quantised"]["test"] for run in runs) / 3 >= 0.95
     for run in runs:
         assert abs(run.accuracy["quantised"]["test"] - run.accuracy["float"]["test"]) <= 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule", "least"), [("s4nn", 0.7), ("sstdp", 0.7), ("spikeprop", 0.8), ("ann-conversion", 0.9)]
+)
+def test_spike_times_and_conversion_on_digits_and_on_the_chip(tmp_path: Path, rule: str, least: float) -> None:
+    """Beyond chance (0.1) after three epochs; the chip's integers have the accuracy of the network in torch."""
+    declared = declaration(rule)
+    run = train(declared.model, rule, epochs=3, seed=0, folder=tmp_path)
+    accuracy = run.accuracy["quantised"]["test"]
+    assert accuracy >= least
+    program = compile_graph(read_nir(run.graph_path), load_chip("loihi2"), steps=run.model.steps)
+    samples = load_samples("digits", "test", encoding=declared.encoding, steps=run.model.steps)
+    found = infer(program, samples, decoding=declared.constants.decoding or "rate")
+    # neurons without leak that spike once lose nothing; decays and subtracted thresholds are rounded
+    assert abs(found.accuracy - accuracy) <= (0.0 if "no leak" in declared.needs else 0.02)

@@ -91,7 +91,7 @@ def test_blocks_of_steps_sum_up_to_the_steps(rule: str) -> None:
     blocked = []
     for integrator in (False, True):
         net = network(integrator=integrator)
-        constants = replace(default_settings(rule), burn_in=3)
+        constants = replace(default_settings(rule), burn_in=3, rate_strength=0.0)
         if integrator and constants.loss == "spike-mse":
             continue
         trainer = make_trainer(rule, net, constants, seed=7)

@@ -146,14 +146,14 @@ def test_taught_trainers_are_their_files(name: str) -> None:
     trainer = make_trainer(name, net, replace(default_settings(name), rate_strength=0.0, **constants), seed=0)
     learner = trainer.start(Batch(spikes, labels, update=lambda: None, key=KEY))
     assert isinstance(learner, Local)
-    told, heard = learner._signals, []
+    told, heard = learner.signals, []
 
     def listen(cells, steps, error):
         signals = told(cells, steps, error)
         heard.append([(step.slope.numpy(), signal.numpy()) for step, signal in zip(steps, signals, strict=True)])
         return signals
 
-    learner._signals, learner._gate = listen, lambda: True
+    learner.signals, learner.gate = listen, lambda: True
     learner.advance(spikes)
     filtered = name == "eprop-filtered"  # whose tag is read before the update: the signal comes a step later
     for k in range(len(sizes) - 1 if filtered else len(sizes)):

@@ -172,7 +172,8 @@ def test_with_traces_and_no_cut_it_is_ottt() -> None:
     found = []
     for rule, constants in (("stdl", {"subnetwork": 9, "trace_decay": None}), ("ottt", {})):
         net = build(spec, weight_bits=None, seed=3).double()
-        trainer = make_trainer(rule, net, replace(default_settings(rule), **constants), seed=0)
+        common = {"loss": "membrane-ce", "gain": 1.0, "psi": "surrogate", "rate_strength": 0.0}
+        trainer = make_trainer(rule, net, replace(default_settings(rule), **common, **constants), seed=0)
         trainer.learn(Batch(spikes, torch.tensor([0, 1, 2, 0]), update=lambda: None))
         found.append([module.weight.grad for module in net.synapses])
     for one, other in zip(*found, strict=True):
