@@ -316,6 +316,7 @@ def kinds_of(layer: LayerSpec) -> list[Layer]:
         "adaptive": layer.neuron == "adaptive",
         "synaptic": layer.neuron == "synaptic",
         "alpha": layer.neuron == "alpha",
+        "once": layer.reset == "once",
         "learned": layer.learn_beta or layer.learn_threshold,
     }
     return [kind for kind, there in found.items() if there]

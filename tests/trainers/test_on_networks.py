@@ -89,7 +89,8 @@ def test_what_a_layer_is_can_be_told_before_it_is_built(kind: str) -> None:
     net = network(kind)
     cells = cells_of(net, [pseudo_derivative("surrogate", 1.0, net.spec.surrogate)] * 2)
     for cell, layer in zip(cells, net.spec.layers, strict=True):
-        assert set(cell.kinds) == set(kinds_of(layer))
+        # learned decays are one per neuron, so that they may come to differ
+        assert set(cell.kinds) - {"heterogeneous"} == set(kinds_of(layer))
 
 
 @pytest.mark.parametrize("kind", ["learned", "lapicque", "standardised", "convolution", "recurrent synaptic", "once"])
