@@ -18,7 +18,7 @@ import numpy as np
 
 from neurotrain_hw.trainers import TrainedRun, default_settings, train
 
-RATES = {"bptt": (1e-3, 3e-3, 1e-2), "decolle": (1e-3, 3e-3, 1e-2), "readout-only": (3e-3, 1e-2, 3e-2)}
+RATES = {"bptt": (1e-3, 3e-3, 1e-2), "decolle": (3e-3, 8e-3, 2e-2), "readout-only": (3e-3, 1e-2, 3e-2)}
 STEPS = 10
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from neurotrain_hw.errors import UnknownNameError, UnsupportedError, ValueRangeError
-from neurotrain_hw.networks.spec import ModelSpec
+from neurotrain_hw.networks.spec import LayerSpec, ModelSpec
 from neurotrain_hw.rules import load_rule, rule_names
 from neurotrain_hw.rules.signals import CONSTANTS as CHIP_CONSTANTS
 from neurotrain_hw.trainers.common_checks import check_common
@@ -280,6 +280,7 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
         raise ValueRangeError(f"the loss '{constants.loss}' {why}", where=rule, need=" or ".join(declared.losses))
     check_common(rule, spec, constants)
     check_needs(rule, spec, declared.needs)
+    check_layers(rule, [kinds_of(layer) for layer in spec.layers], constants)
     hidden = len(spec.layers) - 1
     filtered = isinstance(constants, EpropSettings) and constants.readout_filter
     if hidden > 1 and (not declared.deep or filtered):
@@ -304,6 +305,21 @@ def check(rule: str, spec: ModelSpec, constants: RuleSettings) -> None:
             need=f"{words:,} words", limit=f"{declared.words:,}",
             remedy="It is for small networks: take ostl or eprop.",
         )  # fmt: skip
+
+
+def kinds_of(layer: LayerSpec) -> list[Layer]:
+    """What a rule must be able to train of a layer."""
+    found: dict[Layer, bool] = {
+        layer.kind: True,
+        "recurrent": layer.recurrent != "none",
+        "bias": layer.bias,
+        "adaptive": layer.neuron == "adaptive",
+        "synaptic": layer.neuron == "synaptic",
+        "alpha": layer.neuron == "alpha",
+        "once": layer.reset == "once",
+        "learned": layer.learn_beta or layer.learn_threshold,
+    }
+    return [kind for kind, there in found.items() if there]
 
 
 def check_layers(rule: str, kinds: Sequence[Sequence[Layer]], constants: RuleSettings | None = None) -> None:

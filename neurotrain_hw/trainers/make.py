@@ -6,7 +6,7 @@ from importlib import import_module
 
 from neurotrain_hw.networks.network import SpikingNetwork
 from neurotrain_hw.trainers.constants import RuleSettings
-from neurotrain_hw.trainers.declarations import check, check_layers, declaration
+from neurotrain_hw.trainers.declarations import check, declaration
 from neurotrain_hw.trainers.optimisers import make_optimizer
 from neurotrain_hw.trainers.trainer import Trainer
 
@@ -21,5 +21,4 @@ def make_trainer(rule: str, network: SpikingNetwork, constants: RuleSettings, *,
     check(rule, network.spec, constants)
     module, function = declaration(rule).home
     made: Trainer = getattr(import_module(f"neurotrain_hw.trainers.{module}"), function)(network, constants, seed)
-    check_layers(rule, [cell.kinds for cell in made.cells()], constants)
     return made

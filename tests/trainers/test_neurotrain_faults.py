@@ -117,7 +117,7 @@ def test_7_etlp_learns_at_events_and_recurrent_traces_hold_the_spikes_before() -
     net = build(replace(network().spec, steps=300), seed=0)
     shown = torch.zeros(300, 2, net.spec.inputs, dtype=torch.uint8)
     started = make_trainer("etlp", net, default_settings("etlp"), seed=0).start(Batch(shown, torch.tensor([0, 1]), int))
-    assert 15 < sum(started._gate() for _ in range(300)) < 45
+    assert 15 < sum(started.gate() for _ in range(300)) < 45
     cells = small_cells((5, 3), recurrent=True)
     spikes, labels = batch((3,))
     setting = Setting(cells, labels, Regime(), torch.Generator().manual_seed(0))

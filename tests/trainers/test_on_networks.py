@@ -11,7 +11,7 @@ from neurotrain_hw.errors import UnsupportedError
 from neurotrain_hw.networks import build, parse_model
 from neurotrain_hw.trainers import default_settings, trainable_rules
 from neurotrain_hw.trainers.cells import cells_of, unroll
-from neurotrain_hw.trainers.declarations import declaration
+from neurotrain_hw.trainers.declarations import declaration, kinds_of
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.psi import pseudo_derivative
 from neurotrain_hw.trainers.trainer import Batch
@@ -82,6 +82,15 @@ def test_spikes_are_those_of_the_network(kind: str) -> None:
         assert one.shape == other.shape and bool(other.any())
         assert torch.equal(one, other)
     assert torch.equal(torch.stack(online), wanted[-1])
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_what_a_layer_is_can_be_told_before_it_is_built(kind: str) -> None:
+    net = network(kind)
+    cells = cells_of(net, [pseudo_derivative("surrogate", 1.0, net.spec.surrogate)] * 2)
+    for cell, layer in zip(cells, net.spec.layers, strict=True):
+        # learned decays are one per neuron, so that they may come to differ
+        assert set(cell.kinds) - {"heterogeneous"} == set(kinds_of(layer))
 
 
 @pytest.mark.parametrize("kind", ["learned", "lapicque", "standardised", "convolution", "recurrent synaptic", "once"])
