@@ -18,8 +18,9 @@ def make_optimizer(parameters: list[torch.nn.Parameter], constants: RuleSettings
     if constants.optimiser == "adamax":
         return torch.optim.Adamax(parameters, **common)
     made = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    # one pass over the weights instead of one for every operation
-    return made[constants.optimiser](parameters, fused=True, **common)
+    # one pass over the weights instead of one for every operation, on devices that have it
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+    return made[constants.optimiser](parameters, fused=fused, **common)
 
 
 def updater(optimizer: torch.optim.Optimizer, constants: RuleSettings) -> Callable[[], None]:

@@ -72,7 +72,7 @@ def program(network: Path, tmp_path: Path) -> Path:
         ("models show digit-fc", "no model called 'digit-fc'. Did you mean digits-fc"),
         ("rules show e-prop", "no rule called 'e-prop'. Did you mean eprop"),
         ("audit --rule epro --model digits-fc --target loihi2", "Did you mean eprop"),
-        ("audit --rule eprop --model digits --target loihi2", "Did you mean digits-fc"),
+        ("audit --rule eprop --model digits-f --target loihi2", "Did you mean digits-fc"),
         ("audit --rule eprop --model digits-fc --target loihi", "Did you mean loihi"),
         ("train --model digit-fc", "Did you mean digits-fc"),
         ("train --rule bpt", "Did you mean bptt"),

@@ -56,7 +56,7 @@ def test_show_as_json_is_the_file_with_its_needs() -> None:
     assert document["dw"] == "2^-2*y0*x1 - 2^-2*x0*y1"
     assert document["needs"]["pre_traces"] == ["x1"]
     assert document["needs"]["bits_per"] == {"synapse": 0, "pre": 7, "post": 7}
-    assert document["status"] == "simulator, lava"
+    assert document["status"] == "trainer, simulator, lava"
 
 
 def test_check_reads_a_text_and_points_at_a_fault() -> None:
