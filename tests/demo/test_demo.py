@@ -56,7 +56,9 @@ def test_online_learning_takes_constant_memory_and_bptt_does_not(trip: tuple[Pat
     taken = {row["rule"]: row["learning_bytes"] for row in trip[2]["training"]}
     steps, eprop, bptt = taken["bptt"]["steps"], taken["eprop"]["bytes"], taken["bptt"]["bytes"]
     assert max(eprop) < 1.02 * min(eprop)
-    assert bptt[-1] / bptt[0] > 0.7 * steps[-1] / steps[0]
+    # gradients take the same at every length; the rest grows with it, and is nearly all of it in the end
+    per_step = (bptt[-1] - bptt[0]) / (steps[-1] - steps[0])
+    assert per_step * steps[-1] > 0.7 * bptt[-1]
 
 
 def test_energy_of_a_chip_without_figures_is_unknown(trip: tuple[Path, list[str], dict]) -> None:
