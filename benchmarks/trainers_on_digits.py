@@ -19,7 +19,7 @@ import machine
 import numpy as np
 
 from neurotrain_hw.networks import ModelSpec, load_model
-from neurotrain_hw.trainers import TrainedRun, default_settings, train, trainable_rules
+from neurotrain_hw.trainers import RuleSettings, TrainedRun, default_settings, train, trainable_rules
 from neurotrain_hw.trainers.declarations import declaration
 from neurotrain_hw.trainers.run_folder import is_finished, load_run
 
@@ -119,8 +119,16 @@ def add(
     elif not options.table:
         to[key] = train(
             spec, rule, seed=seed, epochs=options.epochs, folder=folder,
-            constants=replace(default_settings(rule), learning_rate=rate),
+            constants=constants(rule, rate, options.epochs),
         )  # fmt: skip
+
+
+def constants(rule: str, rate: float, epochs: int) -> RuleSettings:
+    """The rule's own with another rate; half of the epochs convert, where a rule begins with a conversion."""
+    own = default_settings(rule)
+    if hasattr(own, "conversion_epochs"):
+        own = replace(own, conversion_epochs=epochs // 2)  # type: ignore[call-arg]
+    return replace(own, learning_rate=rate)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,13 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueRangeError(f"got {self.epochs}", where="epochs", need="at least 1")
+        converting = getattr(self.constants, "conversion_epochs", 0)
+        if converting >= self.epochs:
+            raise ValueRangeError(
+                f"{converting} epochs convert, and none of {self.epochs} is left to train in spikes",
+                where=f"{self.rule}: conversion_epochs", need=f"at most {self.epochs - 1}",
+                remedy="Set it, train for more epochs, or take ann-conversion.",
+            )  # fmt: skip
         if self.seed < 0:
             raise ValueRangeError(f"got {self.seed}", where="seed", need="at least 0")
 

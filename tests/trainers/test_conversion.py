@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from neurotrain_hw.errors import UnsupportedError
+from neurotrain_hw.errors import UnsupportedError, ValueRangeError
 from neurotrain_hw.networks import build, load_model, parse_model
-from neurotrain_hw.trainers import default_settings
+from neurotrain_hw.trainers import default_settings, train
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.trainer import Batch
 
@@ -184,3 +184,8 @@ def test_what_cannot_be_converted_is_refused_with_the_reason(rule: str, model: s
     spec = replace(spec, layers=(replace(spec.layers[0], **keys), spec.layers[1]))
     with pytest.raises(UnsupportedError, match=f"layer 'hidden'.*{words}"):
         make_trainer(rule, build(spec, weight_bits=None, seed=0), default_settings(rule), seed=0)
+
+
+def test_a_hybrid_without_an_epoch_in_spikes_is_refused(tmp_path) -> None:
+    with pytest.raises(ValueRangeError, match="none of 4 is left"):
+        train("digits-if", "hybrid-conversion", epochs=4, folder=tmp_path / "run")
