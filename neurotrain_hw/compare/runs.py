@@ -94,8 +94,12 @@ def run_torch(module: Any, x: Inputs) -> Activity:
 
     with torch.no_grad():
         found = module(torch.from_numpy(np.moveaxis(x.reshape(*x.shape[:2], -1), 1, 0).astype(np.float32)))
-    names = [layer.name for layer in module.spec.layers]
-    return Activity("source", {n: s.numpy().astype(np.uint8) for n, s in zip(names, found, strict=True)})
+    # an integrator sends its membrane, and no spikes
+    sent = {
+        layer.name: (s if layer.spikes else torch.zeros_like(s)).flatten(2).numpy().astype(np.uint8)
+        for layer, s in zip(module.spec.layers, found, strict=True)
+    }
+    return Activity("source", sent)
 
 
 def recorded(spikes: Mapping[str, Array], first: int, last: int) -> Activity:

@@ -15,7 +15,6 @@ _SPLITS = {"validation": NUMBER, "test": NUMBER}
 _KIND = {
     "settings": {"model": {"name": TEXT}, "rule": TEXT, "dataset": TEXT, "seed": WHOLE},
     "accuracy": {"quantised": _SPLITS, "float": _SPLITS},
-    "selected_epoch": WHOLE,
     "history": [{"epoch": WHOLE, "loss": NUMBER, "validation": NUMBER}],
     "seconds": NUMBER,
     "versions?": Map(TEXT),
@@ -44,7 +43,7 @@ def results_of_run(folder: Path) -> dict[str, Any]:
             {
                 "label": "epochs",
                 "value": len(history),
-                "note": f"weights of epoch {run['selected_epoch']}, best on validation",
+                "note": "weights of the last",
             },
         ],
         "training": [

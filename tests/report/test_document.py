@@ -21,7 +21,6 @@ RUN = {
         "quantised": {"train": 0.99, "validation": 0.97, "test": 0.951},
         "float": {"train": 0.99, "validation": 0.975, "test": 0.962},
     },
-    "selected_epoch": 2,
     "history": [{"epoch": 1, "loss": 1.5, "validation": 0.9}, {"epoch": 2, "loss": 0.7, "validation": 0.97}],
     "seconds": 12.5,
     "versions": {"python": "0.0"},
@@ -133,3 +132,13 @@ def test_a_damaged_training_run_is_named(tmp_path: Path) -> None:
 def test_results_come_before_the_training_run(tmp_path: Path) -> None:
     write(tmp_path, "run.json", RUN)
     assert read_results(write(tmp_path, "results.json", {"title": "both"})) == {"title": "both"}
+
+
+def test_a_run_of_train_has_all_that_its_report_needs(tmp_path: Path) -> None:
+    from neurotrain_hw.trainers import train
+
+    run = train("digits-fc", "readout-only", epochs=2, steps=3, folder=tmp_path / "run")
+    document = read_results(run.folder)
+    check(document)
+    assert document["headline"][0]["value"] == f"{100 * run.accuracy['quantised']['test']:.1f} %"
+    assert len(document["training"][0]["curve"]) == 2 and len(document["weights"]) == 2
