@@ -49,7 +49,7 @@ def results_of_run(folder: Path) -> dict[str, Any]:
         "training": [
             {
                 "rule": rule,
-                "title": f"{rule} on {settings['dataset']}",
+                "title": f"{rule} on {Path(settings['dataset']).name}",
                 "seeds": [settings["seed"]],
                 "test_accuracy": [quantised["test"]],
                 "validation_accuracy": [quantised["validation"]],

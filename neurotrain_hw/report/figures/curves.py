@@ -48,7 +48,7 @@ def training(rules: Sequence[Json]) -> Plot | None:
         layout(
             330,
             xaxis=axis("epoch", domain=[0, 0.44], **ticks),
-            yaxis=axis("loss (cross-entropy, nats)", grid=True, rangemode="tozero"),
+            yaxis=axis("loss per sample", grid=True, rangemode="tozero"),
             xaxis2=axis("epoch", domain=[0.56, 1], **ticks),
             yaxis2=share_axis("validation accuracy", anchor="x2"),
         ),
