@@ -6,12 +6,13 @@ BENCHMARKS ?= limit steps_per_second batch pilotnet memory scale first_use start
 export PYTHON
 export NEUROTRAIN_HW_LAVA_VENV ?= $(CURDIR)/.lava-venv
 
-.PHONY: help setup demo test test-slow bench check lint docs docs-serve format wheel constraints clean distclean
+.PHONY: help setup demo test test-slow coverage bench check lint docs docs-serve format wheel constraints clean distclean
 
 help:
 	@echo 'make demo         set up, then the whole trip on real digits (ARGS=... is passed on)'
 	@echo 'make test         set up, then lint, types, documentation and all tests but the slow ones'
 	@echo 'make test-slow    as make test, with the slow tests'
+	@echo 'make coverage     as make test, with the lines that no test runs; takes longer'
 	@echo 'make bench        set up, then the benchmarks: speed beside Lava, memory, start-up (half an hour of an idle machine)'
 	@echo 'make setup        .venv with the exact versions of constraints.txt, and Lava in .lava-venv'
 	@echo 'make lint         ruff and mypy;  make format: ruff rewrites'
@@ -28,10 +29,13 @@ demo: setup
 
 test: check
 	@echo 'test: pytest'
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-slow: override ARGS += --slow
 test-slow: test
+
+coverage: override ARGS += --cov --cov-report=term
+coverage: test
 
 bench: setup
 	@set -e; for name in $(BENCHMARKS); do echo "## $$name"; echo; $(BIN)/python benchmarks/$$name.py; echo; done
