@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from trainer_oracles import Spike
 
 from neurotrain_hw.networks import SpikingNetwork, build, parse_model
 from neurotrain_hw.trainers import default_settings
@@ -35,6 +36,12 @@ def learn(
     trainer = make_trainer(rule, net, replace(default_settings(rule), **constants), seed=0)
     trainer.learn(Batch(spikes, labels, update=lambda: None, key=KEY))
     return trainer, [module.weight.grad.numpy() for module in net.synapses]
+
+
+def fire(u: torch.Tensor) -> torch.Tensor:
+    """Spikes where u > 0, with the network's pseudo-derivative for autograd."""
+    fired: torch.Tensor = Spike.apply(u, lambda x: 1 / (1 + SLOPE * x.abs()) ** 2)
+    return fired
 
 
 def weights_of(net: SpikingNetwork) -> list[np.ndarray]:

@@ -1,50 +1,20 @@
 """Rules that compare passes, disturb the network, or learn without a teacher, against their equations written out."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+from local_rules import BETA, SLOPE, THRESHOLD, fire, network
+from local_rules import learn as learned
 from trainer_oracles import batch, small_cells
 
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
-from neurotrain_hw.networks import build, parse_model
-from neurotrain_hw.trainers import default_settings
-from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.node_perturbation import Disturbed
 from neurotrain_hw.trainers.online import Regime
 from neurotrain_hw.trainers.trainer import Batch, Setting
 
-BETA, THRESHOLD, SLOPE = 0.8, 0.9, 2.0
-
-
-def network(sizes=(5, 4, 3)):
-    layers = [{"name": f"l{k}", "neurons": n, "beta": BETA, "threshold": THRESHOLD} for k, n in enumerate(sizes)]
-    document = {"summary": "", "inputs": 6, "steps": 8, "surrogate": {"slope": SLOPE}, "layers": layers}
-    net = build(parse_model(document, name="small", where=""), weight_bits=None, seed=3).double()
-    rng = np.random.default_rng(6)
-    with torch.no_grad():
-        for module in net.synapses:
-            module.weight.copy_(torch.from_numpy(rng.normal(0.4, 0.6, module.weight.shape)))
-    return net
-
 
 def learn(net, rule, spikes, labels, **constants):
-    constants = {"loss": "membrane-ce", "gain": 1.0} | constants
-    trainer = make_trainer(rule, net, replace(default_settings(rule), **constants), seed=0)
-    trainer.learn(Batch(spikes, labels, update=lambda: None, key=(8, 9)))
-    return trainer, [module.weight.grad.numpy() for module in net.synapses]
-
-
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u):
-        ctx.save_for_backward(u)
-        return (u > 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient / (1 + SLOPE * ctx.saved_tensors[0].abs()) ** 2
+    return learned(net, rule, spikes, labels, **{"loss": "membrane-ce", "gain": 1.0} | constants)
 
 
 def test_trace_propagation_is_the_autograd_of_its_losses() -> None:
@@ -65,7 +35,7 @@ def test_trace_propagation_is_the_autograd_of_its_losses() -> None:
         for k in range(2):
             v[k] = BETA * v[k] * (1 - s[k]) + here @ weights[k].T
             v_t[k] = BETA * v_t[k] * (1 - s_t[k]) + there @ (weights[k] if k else s_matrix).T
-            s[k], s_t[k] = Spike.apply(v[k] - THRESHOLD), Spike.apply(v_t[k] - THRESHOLD)
+            s[k], s_t[k] = fire(v[k] - THRESHOLD), fire(v_t[k] - THRESHOLD)
             student, target = 0.98 * eps[k] + s[k], 0.98 * eps_t[k + 1] + s_t[k]
             z, d = 0.3 * student @ target.T, torch.zeros(4, 4).double()
             for b in range(4):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from local_rules import BETA, SLOPE, THRESHOLD, fire
 from torch.nn import functional
 
 from neurotrain_hw.errors import UnsupportedError, ValueRangeError
@@ -14,8 +15,6 @@ from neurotrain_hw.trainers.auxiliary import Subnetwork, auxiliary_bytes, subnet
 from neurotrain_hw.trainers.constants import StdlSettings
 from neurotrain_hw.trainers.make import make_trainer
 from neurotrain_hw.trainers.trainer import Batch
-
-BETA, THRESHOLD, SLOPE = 0.8, 0.9, 2.0
 
 
 def model(layers: list[dict], shape: list[int]):
@@ -84,17 +83,6 @@ def test_a_bound_below_the_head_is_refused() -> None:
         subnetworks(DEEP, StdlSettings(auxiliary_bytes=100))
 
 
-class Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, u):
-        ctx.save_for_backward(u)
-        return (u > 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return gradient / (1 + SLOPE * ctx.saved_tensors[0].abs()) ** 2
-
-
 def step(layer, x, weight, bias, v, s):
     """Membrane and spikes of a layer after one step, all of the past constants."""
     if layer.kind == "conv":
@@ -103,7 +91,7 @@ def step(layer, x, weight, bias, v, s):
     else:
         current = functional.linear(x.flatten(1), weight, bias)
     v = (BETA * v * (1 - s)).detach() + current
-    return v, Spike.apply(v - THRESHOLD)
+    return v, fire(v - THRESHOLD)
 
 
 @pytest.mark.parametrize(
