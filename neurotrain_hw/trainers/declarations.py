@@ -99,6 +99,15 @@ _RELUS = _RATE | _PSI | {"gain", "population"}
 # outputs are to spike at every step where they are the target, and never where not
 TAUGHT = TraceSettings(loss="membrane-bce", gain=5.0)
 
+
+def _of_spike_times(module: str, constants: RuleSettings) -> Declaration:
+    """A rule on first spikes of neurons that spike once and forget nothing."""
+    return Declaration(
+        (module, "trainer"), constants, layers=("dense", "conv", "once"), losses=("first-spike-mse",), unused=_TIMES,
+        needs=("no leak", "one spike", "sums"), model="digits-once", encoding="latency",
+    )  # fmt: skip
+
+
 DECLARATIONS: Mapping[str, Declaration] = {
     "ann-conversion": Declaration(
         ("ann_conversion", "trainer"),
@@ -189,38 +198,16 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "rtrl": Declaration(
         ("rtrl", "trainer"), RtrlSettings(), (*PER_SYNAPSE, "adaptive"), words=10_000_000, unused=_SCALE
     ),
-    "s4nn": Declaration(
-        ("s4nn", "trainer"),
-        S4nnSettings(),
-        layers=("dense", "conv", "once"),
-        losses=("first-spike-mse",),
-        unused=_TIMES,
-        needs=("no leak", "one spike", "sums"),
-        model="digits-once",
-        encoding="latency",
-    ),
+    "s4nn": _of_spike_times("s4nn", S4nnSettings()),
     "s-tllr": Declaration(("s_tllr", "trainer"), StllrSettings()),
     "sign-dfa": Declaration(("dfa", "with_signs"), TAUGHT, BROADCAST, losses=MEMBRANE),
-    "spikeprop": Declaration(
-        ("spikeprop", "trainer"),
-        SpikepropSettings(),
+    "spikeprop": replace(
+        _of_spike_times("spikeprop", SpikepropSettings()),
         layers=("dense", "conv", "synaptic", "once"),
-        losses=("first-spike-mse",),
-        unused=_TIMES,
         needs=("slope", "one spike", "sums"),
         model="digits-once-synaptic",
-        encoding="latency",
     ),
-    "sstdp": Declaration(
-        ("sstdp", "trainer"),
-        SstdpSettings(),
-        layers=("dense", "conv", "once"),
-        losses=("first-spike-mse",),
-        unused=_TIMES,
-        needs=("no leak", "one spike", "sums"),
-        model="digits-once",
-        encoding="latency",
-    ),
+    "sstdp": _of_spike_times("sstdp", SstdpSettings()),
     "stdl": Declaration(("stdl", "trainer"), StdlSettings(), ("dense", "conv", "bias"), unused=_RATE | _SCALE),
     "stsf": Declaration(
         ("stsf", "trainer"),
